@@ -75,23 +75,21 @@ def _logit(full, slopes, cause, disparity):
     "Logit of the risk that a loan is not paid back: [n]"
     f,b = _factors(full),'seasonal' in full
     purpose = full.purpose.map({p:i for i,p in enumerate(PURPOSES)}).to_numpy()
-    known = .9*f[:,0] - .6*f[:,1] + .45*(full.existing_loans-.7) + .6*(full.housing == 'rent')
-    out = known - 1.9 + (slopes[purpose]*f).sum(1) + .8*f[:,0]*f[:,1]
+    known = 1.2*f[:,0] - .8*f[:,1] + .6*(full.existing_loans-.7) + 1.0*(full.housing == 'rent')
+    out = known - 3.0 + (slopes[purpose]*f).sum(1) + .8*f[:,0]*f[:,1]
     out += .7*f[:,2] - .5 + 1.0*(full.seasonal == 'yes') if b else -.4*(full.insured == 'yes')
-    return (out + 3.0*cause*(full.channel == 'broker') + 1.2*disparity*(full.district == 'harbour')).to_numpy()
+    return (out + 3.5*cause*(full.channel == 'broker') + 1.2*disparity*(full.district == 'harbour')).to_numpy()
 
 # %% ../../nbs/tabular/14_loans.ipynb #aa79bac8
 def _source_logit(full, transfer, seed, cause, disparity):
     "Logit of the risk in region A under the relation `transfer` to region B: [n]"
     if transfer == 'strong': return _logit(full, SLOPES, cause, disparity)
-    if transfer == 'conflict':
-        turned = full.purpose.isin(PURPOSES[::2]).to_numpy()
-        return np.where(turned, -1, 1) * (_logit(full, SLOPES, cause, disparity) + .4)
     rng = np.random.default_rng([seed, 99])
-    f,other = _factors(full),rng.normal(0, 1., (len(PURPOSES), 4))
+    f,other = _factors(full),rng.normal(0, 1.5, (len(SHARES['job'][0]), 2))
     codes = {k: full[k].map({o:i for i,o in enumerate(SHARES[k][0])}).to_numpy() for k in SHARES}
-    cats = sum(rng.normal(0, .6, len(SHARES[k][0]))[codes[k]] for k in ('job', 'housing', 'channel'))
-    return (other[codes['job']]*f).sum(1) + f @ rng.normal(0, .6, 4) + cats - .4
+    days = (pd.to_datetime(full.applied_on) - pd.Timestamp('2023-12-18')).dt.days.to_numpy()/200
+    out = (other[codes['job']] * np.stack([f[:,3], days], axis=1)).sum(1) + rng.normal(0, 1.5, 6)[codes['job']]
+    return out - 3.5*(full.channel == 'broker').to_numpy()*(transfer == 'conflict')
 
 # %% ../../nbs/tabular/14_loans.ipynb #ea60c66b
 def _draw(domain, n, seed, cause, disparity, transfer):
