@@ -1,0 +1,33 @@
+"What all tests share: the command, the real data, a shelter from the user's own settings"
+import os, subprocess, sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(autouse=True)
+def own_settings(monkeypatch):
+    "No test sees settings that the environment of whoever runs it has"
+    for key in [o for o in os.environ if o.startswith('TLNB_') and o != 'TLNB_TEST_DATA']: monkeypatch.delenv(key)
+
+
+@pytest.fixture(scope='session')
+def data_dir():
+    "Folder with real data, which is no part of this repository (see CONTRIBUTING.md)"
+    folder = os.environ.get('TLNB_TEST_DATA')
+    if not folder: pytest.skip('TLNB_TEST_DATA is not set')
+    assert Path(folder).is_dir(), f'TLNB_TEST_DATA names no folder: {folder}'
+    return Path(folder)
+
+
+@pytest.fixture(scope='session')
+def tlnb():
+    "The command in a process of its own: `tlnb('run', ..., cwd=...)` gives the completed process"
+    def call(*args, cwd=None, timeout=540, **env):
+        command = [sys.executable, '-c', 'from tlnb.cli import main; raise SystemExit(main())', *map(str, args)]
+        clean = {k: v for k, v in os.environ.items() if not k.startswith('TLNB_')}
+        return subprocess.run(command, cwd=cwd, timeout=timeout, capture_output=True, text=True,
+            env={**clean, 'PYTHONPATH': str(ROOT), 'OMP_NUM_THREADS': '1', **env})
+    return call
