@@ -290,14 +290,14 @@ def check_bias(
     else:
         ds,rows = run.dataset,run.dataset.judged
         columns = pd.DataFrame({c: np.asarray(_column(ds, c), dtype=object)[rows] for c in by})
-        answers = {arm: _answers(run.predictions(arm, run.recipe.run.seed)['judged'], ds.classes) for arm in _arms(run)}
-        info = judge(ds.y[rows], answers[run.best], columns, ds.classes, run.recipe.bias, run.recipe.run.seed,
-                     model=f'{run.best}, seed {run.recipe.run.seed}', beside={k: v for k,v in answers.items() if k != run.best})
+        arm,seed = run.best
+        beside = [o for o in ('simple',) if o != arm and any(p['status']=='done' and p['seed']==seed for p in run.arms().get(o, []))]
+        p,*others = (_answers(run.predictions(o, seed)['judged'], ds.classes) for o in (arm, *beside))
+        info = judge(ds.y[rows], p, columns, ds.classes, run.recipe.bias, seed, f'{arm}, seed {seed}', dict(zip(beside, others)))
     run.folder.write_json('bias.json', info)
     return BiasReport(info)
 
 def _gate(r): return dict(on=bool(r.gate), reason=(r.reason or '').strip())
-def _arms(run): return [run.best] + [o for o in ['simple'] if o != run.best and any(p.get('status') == 'done' for p in run.arms().get(o, []))]
 def _answers(p, classes): return np.asarray(p).argmax(1) if classes else np.asarray(p)[:,0]
 
 def _column(ds, name):
