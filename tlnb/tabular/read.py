@@ -14,10 +14,12 @@ import numpy as np
 import pandas as pd
 
 # %% ../../nbs/tabular/13_read.ipynb #e2c9f2d8
-from ..assessment import DataWarning, some
+from ..assessment import DataWarning, count, some
 from ..dataset import Reading, completed
 from ..errors import DataError, RecipeError, nearest
+from ..files import sha256
 from ..tables import Table, read_table
+from .schema import kind_of
 from ..target import condition
 
 # %% ../../nbs/tabular/13_read.ipynb #98a490a0
@@ -106,7 +108,6 @@ def _embedded(name)->Table:
     module,attr = EMBEDDED[name][0].split(':')
     frame = getattr(import_module(module), attr)()
     sha = pd.util.hash_pandas_object(frame, index=False).to_numpy().tobytes()
-    from tlnb.files import sha256
     return Table(dict(frame.items()), list(range(1, len(frame)+1)), sha256(sha), dict(format='embedded data'))
 
 def _table(recipe)->Table:
@@ -150,17 +151,13 @@ def _group(col:pd.Series)->pd.Series:
 # %% ../../nbs/tabular/13_read.ipynb #d8ba66be
 NUMBERED = 30    # rows from which on a column can look like an identifier
 
-def _looks_like_date(texts)->bool:
-    "Whether most of some texts are dates"
-    return sum(bool(re.match(r'(\d{4}[-/.]\d\d?[-/.]\d\d?|\d\d?[-/.]\d\d?[-/.]\d{2,4}|\w{3,9}\.? \d\d?,? \d{4}|\d\d? \w{3,9} \d{4})', o)) for o in texts) > len(texts)/2
-
 def _id_like(col:pd.Series)->bool:
     "Whether nearly every row has a value of its own, as text, or as a running number"
     there = col.dropna()
-    if len(there) < NUMBERED or pd.api.types.is_datetime64_any_dtype(col): return False
+    if len(there) < NUMBERED: return False
     different = there.nunique()
     if different < 0.9*len(there): return False
-    if not pd.api.types.is_numeric_dtype(col): return not _looks_like_date(there.head(50))
+    if not pd.api.types.is_numeric_dtype(col): return kind_of(there)[0] == 'categorical'
     if not (there % 1 == 0).all(): return False
     span = there.max() - there.min() + 1
     named = re.search(r'(^|[^a-z])(id|idx|index|key|uuid|nr|no|number)$', str(col.name).lower()) or re.search('[a-z](Id|ID)$', str(col.name))
@@ -173,9 +170,9 @@ def _useless(frame, keep)->tuple:
     constant = [c for c in frame if c not in empty and frame[c].nunique(dropna=False) == 1]
     ids = [c for c in frame if c not in keep and c not in empty and _id_like(frame[c])]
     constant, empty = ([c for c in o if c not in keep] for o in (constant, empty))
-    told = (('missing_values', empty, 'hold nothing at all'), ('constant_column', constant, 'have the same value in every row'),
-        ('id_like_column', ids, 'tell rows apart and nothing else'))
-    notes = [DataWarning(code, f'{len(cols)} {"column" if len(cols) == 1 else "columns"} {what}: left out', len(cols), some(map(repr, cols)),
+    told = (('missing_values', empty, 'empty'), ('constant_column', constant, 'one value throughout'),
+        ('id_like_column', ids, 'as good as row numbers'))
+    notes = [DataWarning(code, f'{count(len(cols), "column")} left out: {what}', len(cols), some(map(repr, cols)),
         'name them in data.keep to keep them' if code == 'id_like_column' else 'nothing needs to be done',
         {'data.keep': [*keep, *cols]} if code == 'id_like_column' else {}) for code,cols,what in told if cols]
     return {*empty, *constant, *ids}, notes
@@ -196,7 +193,7 @@ def _encoding_note(table)->list:
     "`mixed_encoding`, where lines differ from the rest"
     if not table.other_lines: return []
     n = len(table.other_lines)
-    return [DataWarning('mixed_encoding', f"{n:,} {'line is' if n == 1 else 'lines are'} {table.other_encoding} in a file of {table.found['encoding']}", n,
+    return [DataWarning('mixed_encoding', f"{count(n, 'line')} in {table.other_encoding}, in a file of {table.found['encoding']}", n,
         f'lines {some(table.other_lines)}', 'save the file as UTF-8 throughout')]
 
 # %% ../../nbs/tabular/13_read.ipynb #50385d29
