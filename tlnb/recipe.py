@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, fields
 from inspect import Parameter, Signature
 from operator import index
 from pathlib import Path
-from .cell import SHORT, Expression, argument, key_of, read_call
+from .cell import SHORT, Expression, argument, key_of, literal, read_call
 from .errors import RecipeError, StoreError, nearest
 from .html import table
 from .settings import defaults_file, read_ini, read_settings
@@ -339,7 +339,7 @@ class _InCell:
     "A recipe as the text of a notebook's cell."
     def to_cell(self)->str:
         "The recipe cell"
-        options = ''.join(f'\n    {o}={v!r},' for o,k in arguments(self.modality).items() if (v := self[k.name]) is not None)
+        options = ''.join(f'\n    {o}={literal(v)},' for o,k in arguments(self.modality).items() if (v := self[k.name]) is not None)
         return f'recipe = Recipe.for_{self.modality}({options}' + ('\n)' if options else ')')
 
     @classmethod
@@ -368,7 +368,7 @@ def _maker(modality):
 
     make.__name__,make.__qualname__ = f'for_{modality}',f'Recipe.for_{modality}'
     make.__doc__ = ('What was decided; what is left open is filled from settings. Nothing is read and nothing trained yet.\n\n'
-        + '\n'.join(f'{o}: {k.help} [{k.allowed}]' for o,k in names.items()))
+        + '\n'.join(f'{o}: {k.help}' for o,k in names.items()))
     make.__signature__ = Signature([Parameter('cls', Parameter.POSITIONAL_ONLY)]
         + [Parameter(o, Parameter.KEYWORD_ONLY, default=None, annotation=k.type) for o,k in names.items()])
     return classmethod(make)
