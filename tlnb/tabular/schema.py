@@ -199,6 +199,7 @@ class TableSchema:
     "Preprocessing of a table as data: fitted on training rows, kept as JSON, the same for every later table."
     columns: list[Column]
     target: dict|None = None   # regression: mean and std of the target; classification: None
+    origin: dict = field(default_factory=dict)   # joined with a source's: what became of each column
 
     @classmethod
     def fit(cls,
@@ -226,7 +227,7 @@ class TableSchema:
     @classmethod
     def from_dict(cls, d:dict):
         "The schema that `to_dict` described"
-        return cls([Column(**{**c, 'scales': [Scale(**s) for s in c['scales']]}) for c in d['columns']], d['target'])
+        return cls([Column(**{**c, 'scales': [Scale(**s) for s in c['scales']]}) for c in d['columns']], d['target'], d['origin'])
 
 # %% ../../nbs/tabular/11_schema.ipynb #f2727e5f
 @patch
@@ -254,15 +255,15 @@ def encode(self:TableSchema,
 # %% ../../nbs/tabular/11_schema.ipynb #ce0e52de
 def _join_column(old, new):
     "Column `old` of the source under the name of `new`, with the categories and the flag that only `new` has"
-    have = {c.casefold() for c in old.categories}
-    more = [c for c in new.categories if c.casefold() not in have]
+    known = codes_of(old, pd.Series(new.categories, dtype=object))
+    more = [c for c,i in zip(new.categories, known) if i == 0]
     return replace(old, name=new.name, flag=old.flag or new.flag, categories=old.categories + more, counts=old.counts + [0]*len(more)), more
 
 @patch
 def join(self:TableSchema,
     source:TableSchema,  # what the source model reads
-)->tuple[TableSchema, dict[str,dict]]:
-    "Schema that extends the source's by this table's, and by column: {what: carried|new|absent|dropped, was, ...}"
+)->TableSchema:
+    "Schema that extends the source's by this table's; its `origin`: column -> {what: carried|new|absent|dropped, was, ...}"
     mine = {c.name:c for c in self.columns if c.kind != 'unused'}
     out,origin,kinds = [],{},{'boolean': 'categorical'}
     for old in source.columns:
@@ -276,5 +277,5 @@ def join(self:TableSchema,
             origin[name] = dict(what='carried', was=old.name, categories=len(old.categories), new_categories=more)
     taken = {c.name for c in out}
     for c in self.columns:
-        if c.name not in taken: out.append(c); origin[c.name] = {**origin.get(c.name, {}), 'what': 'new', 'was': ''}
-    return TableSchema(out, self.target), origin
+        if c.name not in taken: out.append(c); origin[c.name] = {'was': '', **origin.get(c.name, {}), 'what': 'new'}
+    return TableSchema(out, self.target, origin)
