@@ -13,6 +13,7 @@ import pandas as pd
 from .errors import DataError, GateError, RecipeError, nearest
 from .gaps import count_groups, draw_rates, gap_interval, interval, rates, widest
 from .html import Html, badge, table, to_html
+from .recipe import Recipe
 
 # %% ../nbs/33_bias.ipynb #577c88ed
 MISSING = '(missing)'
@@ -27,7 +28,8 @@ def group_names(
     if number.nunique() > 10 and not number[~gone].isna().any():
         edges = np.unique(np.quantile(number[~gone], [0, .25, .5, .75, 1]))
         at = np.clip(np.searchsorted(edges, number.to_numpy(float), side='right') - 1, 0, len(edges) - 2)
-        names = np.array([f'{a:g} to {b:g}' for a,b in zip(edges, edges[1:])], dtype=object)[at]
+        span = number.groupby(at).agg(['min', 'max'])
+        names = np.array([f'{a:g} to {b:g}' for a,b in span.reindex(range(len(edges))).to_numpy()], dtype=object)[at]
     else: names = col.astype(str).str.strip().to_numpy(dtype=object)
     return np.where(gone, MISSING, names)
 
@@ -58,7 +60,7 @@ def pool(
 
 # %% ../nbs/33_bias.ipynb #a02eaf8a
 class _Measured:
-    "Rates of groups: `values[name]` [groups, outcomes], what they are out of (`under`), and bootstrap samples (`draws`)."
+    "Rates of groups: `values[name]` [groups, outcomes], what they are out of (`under`), and bootstrap samples (`draws`), unless none are asked for."
     def __init__(self, y, p, names, classes, samples, rng):
         self.names = sorted(set(names), key=lambda o: (o.startswith('('), o))
         self.member = np.array([self.names.index(o) for o in self.names])[pd.Categorical(names, self.names).codes]
@@ -69,35 +71,34 @@ class _Measured:
     def _classes(self, y, p, C, samples, rng):
         counts = count_groups(y, p, self.member, len(self.names), C)
         self.under = {k: np.broadcast_to(under, top.shape) for k,(top,under) in rates(counts).items()}
-        self.draws = draw_rates(counts, samples, rng) if samples else {}
-        per_class = [_fairlearn(y==c, p==c, self.member, _rate_functions()) for c in (range(C) if C > 2 else [1])]
-        self.values = {k: np.stack([o[k] for o in per_class], 1) for k in per_class[0]}
-        self.values['accuracy'] = _fairlearn(y, p, self.member, dict(accuracy=_accuracy))['accuracy'][:,None]
-        self.values = {k: np.where(self.under[k] > 0, self.values[k], np.nan) for k in self.under}
+        self.draws = draw_rates(counts, samples, rng)
+        group,y,p = np.nonzero(counts)
+        if not samples:
+            self.values = {k: top/np.where(self.under[k] > 0, self.under[k], np.nan) for k,(top,_) in rates(counts).items()}
+            return
+        per_class = [_fairlearn(y==c, p==c, group, counts[group,y,p]) for c in (range(C) if C > 2 else [1])]
+        found = {k: np.stack([o[k] for o in per_class], 1) for k in per_class[0]}
+        found['accuracy'] = _fairlearn(y==p, np.ones_like(y), group, counts[group,y,p])['precision'][:,None]
+        self.values = {k: np.where(self.under[k] > 0, found[k], np.nan) for k in self.under}
 
     def _numbers(self, y, p, C, samples, rng):
         parts = dict(mae=np.abs(p-y), mean_error=p-y)
-        found = _fairlearn(y, p, self.member, dict(mae=lambda y, p: np.abs(p-y).mean(), mean_error=lambda y, p: (p-y).mean()))
-        self.values,self.under,self.draws = {k: found[k][:,None] for k in parts},{},{}
+        self.values,self.under,self.draws = {},{},{}
         self.unit = max(parts['mae'].mean(), 1e-12) # gaps are shares of the mean absolute error of all
         for k,e in parts.items():
             sd = pd.Series(e).groupby(self.member).std().fillna(e.std()).to_numpy()
             t = rng.standard_t(np.maximum(self.n-1, 1), (samples, len(self.n)))
-            self.under[k],self.draws[k] = self.n[:,None],(found[k] + t*sd/np.sqrt(self.n))[..., None]
+            mean = np.bincount(self.member, e)/self.n
+            self.values[k],self.under[k],self.draws[k] = mean[:,None],self.n[:,None],(mean + t*sd/np.sqrt(self.n))[..., None]
 
-def _accuracy(y, p): return np.mean(y == p)
-
-def _rate_functions():
+def _fairlearn(y, p, group, weight):
+    "Rates by group, from fairlearn; each case stands for `weight` rows"
     from fairlearn import metrics as fm
-    def precision(y, p): return np.sum(y & p)/max(np.sum(p), 1)
-    return dict(selection_rate=fm.selection_rate, true_positive_rate=fm.true_positive_rate, false_positive_rate=fm.false_positive_rate,
-                false_negative_rate=fm.false_negative_rate, precision=precision)
-
-def _fairlearn(y, p, member, metrics):
-    "Each metric by group, from fairlearn"
-    from fairlearn.metrics import MetricFrame
-    frame = MetricFrame(metrics=metrics, y_true=np.asarray(y), y_pred=np.asarray(p), sensitive_features=member)
-    return {k: frame.by_group[k].sort_index().to_numpy(float) for k in metrics}
+    def precision(y, p, sample_weight): return np.sum(sample_weight*(y & p))/max(np.sum(sample_weight*p), 1)
+    rates = dict(selection_rate=fm.selection_rate, true_positive_rate=fm.true_positive_rate, false_positive_rate=fm.false_positive_rate,
+                 false_negative_rate=fm.false_negative_rate, precision=precision)
+    frame = fm.MetricFrame(metrics=rates, y_true=y, y_pred=p, sensitive_features=group, sample_params={k: {'sample_weight': weight} for k in rates})
+    return {k: frame.by_group[k].sort_index().to_numpy(float) for k in rates}
 
 # %% ../nbs/33_bias.ipynb #a406de7d
 GAPS = dict(demographic_parity_difference=('selection_rate',), equalized_odds_difference=('true_positive_rate', 'false_positive_rate'),
@@ -120,14 +121,25 @@ def verdict(
     return 'pass', f'the interval lies below the limit {limit:g}'
 
 # %% ../nbs/33_bias.ipynb #512da283
+def _stacked(m, parts, min_group):
+    "The rates of a gap, one row each: their names, values [F, K], denominators, and which of them may decide"
+    F = [(k, c) for k in parts for c in range(m.values[k].shape[1])]
+    under = np.stack([m.under[k][:,c] for k,c in F])
+    return F, np.stack([m.values[k][:,c] for k,c in F])/m.unit, under, (under >= min_group) & (m.n >= min_group)
+
+def _context(who, m, classes, attribute, min_group):
+    "Gaps of other predictions, without intervals"
+    out = []
+    for name,parts in (GAPS if classes else NUMBER_GAPS).items():
+        _,values,_,usable = _stacked(m, parts, min_group)
+        if best := widest(values, usable): out.append(dict(of=who, attribute=attribute, metric=name, value=best[0]))
+    return out
+
 def _gaps(m, classes, attribute, r):
     "The gaps of one attribute, judged"
     out = []
     for name,parts in (GAPS if classes else NUMBER_GAPS).items():
-        F = [(k, c) for k in parts for c in range(m.values[k].shape[1])]
-        values = np.stack([m.values[k][:,c] for k,c in F])/m.unit
-        under = np.stack([m.under[k][:,c] for k,c in F])
-        usable = (under >= r.min_group) & (m.n >= r.min_group)
+        F,values,under,usable = _stacked(m, parts, r.min_group)
         best,every = widest(values, usable),widest(values, under > 0)
         span = gap_interval(values, np.stack([m.draws[k][...,c] for k,c in F], 1)/m.unit, usable) if best else None
         if span and classes: span[1] = min(span[1], 1.)
@@ -283,6 +295,7 @@ def check_bias(
 )->BiasReport:
     "Whom a model fails, with intervals, verdicts and a gate; writes bias.json into the run's folder"
     if run is None: return _check_given(y_true, y_pred, groups, recipe)
+    if by is not None and not len(by): raise RecipeError('nothing to check', 'by', 'name a column')
     by = list(run.dataset.groups.columns) if by is None else [by] if isinstance(by, str) else list(by)
     if not by:
         info = dict(sensitive=[], groups=[], gaps=[], undecided=[], verdict=None, mitigation=None, gate=_gate(run.recipe.bias),
@@ -306,7 +319,6 @@ def _column(ds, name):
     raise RecipeError('no such column', f'by={name!r}', nearest(name, [*ds.groups.columns, *ds.frame.columns]))
 
 def _check_given(y_true, y_pred, groups, recipe):
-    from tlnb.recipe import Recipe
     if lost := [k for k,v in dict(y_true=y_true, y_pred=y_pred, groups=groups).items() if v is None]:
         raise RecipeError('nothing to check', ', '.join(lost), 'give a run, or y_true, y_pred and groups')
     y,p,classes = read_predictions(y_true, y_pred)
@@ -341,8 +353,7 @@ def judge(
                       for g,n in small.items()]
         gaps += mine
         for who,q in {**({'labels': y} if classes else {}), **beside}.items():
-            context += [dict(of=who, attribute=attribute, metric=o['metric'], value=o['value'])
-                        for o in _gaps(_Measured(y, q, pooled_names, classes, 2, rng), classes, attribute, r)[:1 if who=='labels' else None]]
+            context += _context(who, _Measured(y, q, pooled_names, classes, 0, rng), classes, attribute, r.min_group)
     said = [o['verdict'] for o in gaps]
     return dict(sensitive=list(map(str, columns)), positive=classes[1] if len(classes)==2 else None, model=model, limit=r.limit, min_group=r.min_group,
         groups=groups, gaps=gaps, undecided=undecided, verdict='fail' if 'fail' in said else 'undecided' if 'undecided' in said else 'pass',

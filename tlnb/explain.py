@@ -299,7 +299,7 @@ def _shown(rows, feature, i):
     if feature not in rows.columns: return ''
     o = rows[feature].iloc[i]
     if pd.isna(o): return '(missing)'
-    if not isinstance(o, (float, np.floating)): return str(o)
+    if not isinstance(o, (float, np.floating)): return str(o).removesuffix(' 00:00:00') # a date has no time of day
     return f'{o:.0f}' if o.is_integer() or abs(o) >= 1e4 else f'{o:.4g}'
 
 def _shap_values(values, base, rows, features, ids):

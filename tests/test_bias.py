@@ -1,0 +1,207 @@
+"The bias check: fairlearn's figures, honest intervals, verdicts that small groups never make, the gate"
+from types import SimpleNamespace as NS
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tlnb.bias import BiasGateError, check_bias
+from tlnb.errors import DataError, RecipeError, TlnbError
+from tlnb.gaps import count_groups, draw_rates, gap_interval, interval, rates
+from tlnb.recipe import Recipe
+from tlnb.store import RunFolder, to_json
+
+
+def people(n=3000, k=4, seed=0):
+    rng = np.random.default_rng(seed)
+    group = rng.choice(list('abcdefgh'[:k]), n)
+    y = rng.random(n) < 0.4
+    return y.astype(int), np.where(rng.random(n) < 0.8, y, ~y).astype(int), group
+
+
+def by(report, metric): return next(o for o in report.to_dict()['gaps'] if o['metric'] == metric)
+
+
+def test_point_values_are_fairlearns():
+    from fairlearn import metrics as fm
+    from sklearn.metrics import accuracy_score, precision_score
+    y, p, g = people()
+    report = check_bias(y_true=y, y_pred=p, groups=g)
+    theirs = dict(selection_rate=fm.selection_rate, true_positive_rate=fm.true_positive_rate, false_positive_rate=fm.false_positive_rate,
+                  false_negative_rate=fm.false_negative_rate, accuracy=accuracy_score, precision=precision_score)
+    frame = fm.MetricFrame(metrics=theirs, y_true=y, y_pred=p, sensitive_features=g).by_group
+    counts = count_groups(y, p, np.searchsorted(np.unique(g), g), 4, 2)
+    for o in report.to_dict()['groups']:
+        assert abs(o['value'] - frame.loc[o['group'], o['metric']]) < 1e-12 and o[o['metric']] == o['value']
+        assert o['interval'][0] <= o['value'] <= o['interval'][1] and o['n'] == (g == o['group']).sum()
+        top, under = rates(counts)[o['metric']]
+        i = 'abcd'.index(o['group'])
+        assert abs((top/under)[i, 0] - o['value']) < 1e-12 and under[i, 0] == o['out_of']
+    for metric, f in (('demographic_parity_difference', fm.demographic_parity_difference), ('equalized_odds_difference', fm.equalized_odds_difference),
+                      ('equal_opportunity_difference', fm.equal_opportunity_difference)):
+        assert abs(by(report, metric)['value'] - f(y, p, sensitive_features=g)) < 1e-12
+    assert abs(by(report, 'demographic_parity_difference')['ratio'] - fm.demographic_parity_ratio(y, p, sensitive_features=g)) < 1e-12
+    assert abs(by(report, 'equalized_odds_difference')['ratio'] - fm.equalized_odds_ratio(y, p, sensitive_features=g)) < 1e-12
+
+
+def test_intervals_agree_with_fairlearns_bootstrap():
+    from fairlearn.metrics import MetricFrame, selection_rate, true_positive_rate
+    y, p, g = people(2000, 2)
+    frame = MetricFrame(metrics=dict(selection_rate=selection_rate, true_positive_rate=true_positive_rate), y_true=y, y_pred=p, sensitive_features=g,
+                        n_boot=200, ci_quantiles=[0.025, 0.975], random_state=0)
+    lo, hi = frame.by_group_ci
+    for o in check_bias(y_true=y, y_pred=p, groups=g).to_dict()['groups']:
+        if o['metric'] not in lo: continue
+        width = o['interval'][1] - o['interval'][0]
+        assert abs(lo.loc[o['group'], o['metric']] - o['interval'][0]) < 0.15*width
+        assert abs(hi.loc[o['group'], o['metric']] - o['interval'][1]) < 0.15*width
+
+
+def simulate(rates_, n, trials, seed=0, samples=400):
+    "Verdicts and coverage for groups of equal size with these true selection rates"
+    rng, k, out, held = np.random.default_rng(seed), len(rates_), [], []
+    for _ in range(trials):
+        c = np.stack([np.bincount(rng.choice(4, n//k, p=[.6*(1-q), .6*q, .4*(1-q), .4*q]), minlength=4).reshape(2, 2) for q in rates_])
+        top, under = rates(c)['selection_rate']
+        lo, hi = gap_interval((top/under).T, draw_rates(c, samples, rng)['selection_rate'][..., 0][:, None], under.T > 0)
+        out.append('fail' if lo > 0.1 else 'pass' if hi < 0.1 else 'undecided')
+        held.append(lo <= np.ptp(rates_) <= hi)
+    return {o: out.count(o)/trials for o in ('pass', 'fail', 'undecided')}, np.mean(held)
+
+
+@pytest.mark.parametrize('k', [2, 3, 5])
+def test_no_gap_is_rarely_called_one_and_a_large_one_is_found(k):
+    "500 simulated sets of predictions of 5,000 rows each"
+    none, held = simulate([0.4]*k, 5000, 250)
+    assert none['fail'] <= 0.05 and none['undecided'] <= 0.10 and held >= 0.92
+    large, held = simulate([0.4]*(k-1) + [0.6], 5000, 250)
+    assert large['fail'] >= 0.95 and held >= 0.93
+
+
+def test_many_small_groups_without_a_gap_do_not_fail():
+    assert simulate([0.4]*8, 800, 100)[0]['fail'] <= 0.05
+
+
+def test_a_group_of_three_never_fails_a_model():
+    y, p, g = people(4000, 2)
+    y, p, g = np.r_[y, 1, 1, 1], np.r_[p, 0, 0, 0], np.r_[g, ['rare']*3]
+    report = check_bias(y_true=y, y_pred=p, groups=g)
+    assert report.verdict == 'undecided' and any('rare: 3 judged rows' in o for o in report.to_dict()['undecided'])
+    assert all('rare' not in (o['lowest'], o['highest']) for o in report.to_dict()['gaps'])
+    assert {o['n'] for o in report.to_dict()['groups'] if o['group'] == 'rare'} == {3}
+    assert check_bias(y_true=y[:-3], y_pred=p[:-3], groups=g[:-3]).verdict == 'pass'
+
+
+def test_small_groups_are_pooled_and_named():
+    y, p, g = people(4000, 2)
+    g = g.astype(object); g[:100] = np.repeat([f'tiny {i}' for i in range(5)], 20)
+    d = check_bias(y_true=y, y_pred=p, groups=g).to_dict()
+    assert {'(pooled: 5 small groups)', 'tiny 0', 'a'} <= {o['group'] for o in d['groups']}
+    assert sum('tiny' in o and 'pooled' in o for o in d['undecided']) == 5
+
+
+def test_one_group_or_only_small_ones_are_undecided():
+    y, p, g = people(300, 2)
+    assert check_bias(y_true=y, y_pred=p, groups=np.full(300, 'x')).verdict == 'undecided'
+    assert check_bias(y_true=y[:40], y_pred=p[:40], groups=g[:40]).verdict == 'undecided'
+
+
+def test_missing_is_a_group_and_ages_become_ranges():
+    y, p, g = people(2000, 2)
+    groups = dict(sex=np.where(np.arange(2000) % 7 == 0, None, g), age=np.random.default_rng(9).integers(18, 90, 2000))
+    d = check_bias(y_true=y, y_pred=p, groups=groups).to_dict()
+    names = {o['attribute']: {i['group'] for i in d['groups'] if i['attribute'] == o['attribute']} for o in d['groups']}
+    assert '(missing)' in names['sex'] and len(names['age']) == 4 and len(names['sex & age']) == 12
+    few = check_bias(y_true=y[:200], y_pred=p[:200], groups={k: v[:200] for k, v in groups.items()}).to_dict()
+    assert 'sex & age' not in {o['attribute'] for o in few['groups']} and 'sex & age' in few['notes'][0]
+
+
+def test_three_classes_name_the_worst_class():
+    rng = np.random.default_rng(0)
+    y, g = rng.choice(['hi', 'lo', 'mid'], 6000), rng.choice(['a', 'b'], 6000)
+    p = np.where((g == 'b') & (y == 'mid') & (rng.random(6000) < 0.6), 'lo', y)
+    report = check_bias(y_true=y, y_pred=p, groups=g)
+    assert by(report, 'equal_opportunity_difference')['class'] == 'mid' and report.verdict == 'fail'
+    from fairlearn.metrics import equal_opportunity_difference
+    assert abs(by(report, 'equal_opportunity_difference')['value'] - equal_opportunity_difference(y == 'mid', p == 'mid', sensitive_features=g)) < 1e-12
+    assert report._repr_html_() and report.plot() and 'class' in report.to_frame()
+
+
+def test_numbers():
+    rng = np.random.default_rng(0)
+    y, g = rng.normal(50, 10, 3000), rng.choice(['a', 'b'], 3000)
+    d = check_bias(y_true=y, y_pred=y + rng.normal(0, 1, 3000) + (g == 'b')*0.8, groups=g)
+    assert d.verdict == 'fail' and by(d, 'mean_error_difference')['highest'] == 'b'
+    assert check_bias(y_true=y, y_pred=y + rng.normal(0, 1, 3000), groups=g).verdict != 'fail'
+
+
+def test_probabilities_count_from_one_half():
+    y, p, g = people(500, 2)
+    same = [check_bias(y_true=y, y_pred=o, groups=g).to_dict()['groups'] for o in (p, np.where(p, 0.5, 0.49), np.stack([1-p, p*0.9], 1))]
+    assert same[0] == same[1] == same[2]
+    assert check_bias(y_true=np.where(y, 'yes', 'no'), y_pred=np.where(p, 'yes', 'no'), groups=g).to_dict()['positive'] == 'yes'
+
+
+@pytest.fixture
+def run(tmp_path):
+    y, p, g = people(6000, 2)
+    p = np.where((g == 'a') & (np.random.default_rng(5).random(6000) < 0.5), 0, p)
+    soft = np.stack([1-p*0.9, p*0.9], 1)
+    recipe = Recipe.for_tabular(sensitive=['sex']).resolve()
+    groups = pd.DataFrame(dict(sex=g))
+    ds = NS(y=y, classes=['no', 'yes'], judged=np.arange(3000), groups=groups, frame=pd.DataFrame(dict(age=np.arange(6000) % 50)), modality='tabular')
+    other = dict(judged=np.stack([1-y, y], 1)[:3000])
+    return NS(dataset=ds, recipe=recipe, folder=RunFolder(tmp_path), best=('fine_tuning', 0), arms=lambda: dict(simple=[dict(status='done', seed=0)]),
+              predictions=lambda arm, seed: dict(judged=soft[:3000]) if arm == 'fine_tuning' else other)
+
+
+def test_of_a_run(run):
+    report = check_bias(run)
+    d = report.to_dict()
+    assert {'sensitive', 'groups', 'gaps', 'undecided', 'verdict', 'mitigation'} <= set(d) and d['sensitive'] == ['sex']
+    assert to_json(run.folder.read_json('bias.json')) == to_json(d)
+    assert {o['of'] for o in d['context']} == {'labels', 'simple'} and d['model'] == 'fine_tuning, seed 0'
+    assert report.verdict == 'fail' and check_bias(run, by='age').to_dict()['sensitive'] == ['age']
+    with pytest.raises(RecipeError, match="did you mean 'sex'"): check_bias(run, by='sexx')
+
+
+def test_the_gate(run):
+    with pytest.raises(BiasGateError, match='the bias check failed: .* by sex is 0'): check_bias(run).gate()
+    for change in ({'bias.gate': False}, {'bias.reason': 'agreed with the works council'}):
+        changed = NS(**vars(run) | dict(recipe=run.recipe.with_(change)))
+        report = check_bias(changed)
+        assert report.gate() is report and report.verdict == 'fail'
+    assert run.folder.read_json('bias.json')['gate']['reason'] == 'agreed with the works council'
+    assert 'agreed with the works council' in report._repr_html_()
+
+
+def test_nothing_to_check(run):
+    run.dataset.groups = pd.DataFrame(index=range(6000))
+    report = check_bias(run)
+    assert report.verdict is None and report.gate() is report and 'sensitive=' in report._repr_html_() and report.to_dict()['reason']
+    assert report.plot() is not None and len(report.to_frame()) == 0
+    with pytest.raises(RecipeError, match='nothing to check'): check_bias()
+    with pytest.raises(RecipeError, match='nothing to check'): check_bias(run, by=[])
+
+
+@pytest.mark.parametrize('y,p,g', [([0, 1], [1], ['a', 'b']), ([0, 1], [1, 0], ['a']), ([0, 0], [0, 0], ['a', 'b']), ([], [], []), ([0, 1], ['a', 'b'], [1, 2]),
+                                   ([0, None], [0, 1], [1, 2]), ([0, 1, 2], [.5, .2, .1], [1, 2, 2]), ([0, 1], [0.5, 1.5], [1, 2]), ([0, 1], [[.1, .2, .7]]*2, [1, 2])])
+def test_what_does_not_fit_is_one_line(y, p, g):
+    with pytest.raises(TlnbError) as e: check_bias(y_true=y, y_pred=p, groups=g)
+    assert isinstance(e.value, DataError) and '\n' not in str(e.value)
+
+
+def test_a_million_rows():
+    "Three attributes and their intersection, 1,000 bootstrap samples"
+    import time
+    rng, n = np.random.default_rng(0), 1_000_000
+    y = rng.integers(0, 2, n)
+    groups = pd.DataFrame({c: rng.choice(list('abc'), n) for c in ('sex', 'origin', 'age group')})
+    start = time.time()
+    assert check_bias(y_true=y, y_pred=np.where(rng.random(n) < 0.8, y, 1-y), groups=groups).verdict == 'pass'
+    assert time.time() - start < 60
+
+
+def test_names_in_the_data_are_escaped():
+    y, p, _ = people(400, 2)
+    assert '<script>' not in check_bias(y_true=y, y_pred=p, groups=pd.Series(np.repeat(['<script>', 'b'], 200), name='<b>'))._repr_html_()
