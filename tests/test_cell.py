@@ -6,14 +6,16 @@ from hypothesis import given, settings, strategies as st
 
 from tlnb.cell import SHORT, Expression, argument, edit_cell, find_cell, key_of, literal, read_call, read_cell
 from tlnb.errors import RecipeError
-from tlnb.recipe import KEYS, Recipe
+from tlnb.keys import KEYS
+from tlnb.recipe import Recipe
 
 NAMES = [argument(name) for name in KEYS]
 text = st.text(st.characters(exclude_categories=['Cs'], exclude_characters='\0'), max_size=12)
 number = st.integers() | st.floats(allow_nan=False, allow_infinity=False)
 scalar = text | number | st.booleans()
 value = scalar | st.lists(scalar, max_size=4)
-EXPRESSIONS = ["here/'é.csv'", "f'{a}#,)'", 'sorted(cols, key=lambda c: (c, 1))', "dict(a=1)['a']", '[x for x in cols if x]', "'a' + 'ü'", '{"a": 1}', "b'x'",
+EXPRESSIONS = ["here/'é.csv'", "f'{a}#,)'", 'sorted(cols, key=lambda c: (c, 1))', "dict(a=1)['a']", '[x for x in cols if x]',
+               "'a' + 'ü'", '{"a": 1}', "b'x'",
                'x if y else (\n  z  # why\n)']
 
 def spellings(v):
@@ -45,8 +47,10 @@ def cells(draw):
         before = f'  {comment()}\n ' if draw(st.integers(0, 5)) == 0 else draw(blank)
         after = f'  {comment()}\n    ' if draw(st.integers(0, 2)) == 0 else gap()
         parts.append(f'{name}{draw(blank)}={draw(blank)}{code}{before}{comma}{after}')
-    head = draw(st.sampled_from(['', '%matplotlib inline\n', '!pip list\nfiles = !ls é\n', '"""ünï"""; ', "é = 'ß'; ", f'{comment()}\n\n', 'if 1:\n    pass\n']))
-    call = draw(st.sampled_from(['recipe = Recipe.for_tabular', 'recipe = tlnb.Recipe.for_vision', 'recipe: Recipe = Recipe.for_text', 'recipe=Recipe.for_tabular ']))
+    head = draw(st.sampled_from(['', '%matplotlib inline\n', '!pip list\nfiles = !ls é\n', '"""ünï"""; ', "é = 'ß'; ",
+        f'{comment()}\n\n', 'if 1:\n    pass\n']))
+    call = draw(st.sampled_from(['recipe = Recipe.for_tabular', 'recipe = tlnb.Recipe.for_vision',
+        'recipe: Recipe = Recipe.for_text', 'recipe=Recipe.for_tabular ']))
     opening = draw(st.sampled_from(['', '\n    ', ' ', f'  {comment()}\n  ']))
     tail = draw(st.sampled_from(['', '\n', f'  {comment()}\n', '\nrecipe', '; recipe\n', '\nadapt(load(recipe), data="x")  ']))
     source = f'{head}{call}({opening}{"".join(parts)}){tail}'
@@ -109,11 +113,15 @@ def test_never_a_traceback(junk):
 
 CASES = [ # how the cell is written, the change, how it is written then
     ('recipe = Recipe.for_tabular()', {'data.path': 'x'}, 'recipe = Recipe.for_tabular(data="x")'),
-    ('recipe = Recipe.for_tabular(data="x")', {'run.seed': -1, 'data.target': 'y'}, 'recipe = Recipe.for_tabular(data="x", seed=-1, target="y")'),
+    ('recipe = Recipe.for_tabular(data="x")', {'run.seed': -1, 'data.target': 'y'},
+        'recipe = Recipe.for_tabular(data="x", seed=-1, target="y")'),
     ('recipe = Recipe.for_tabular(data="x",)', {'run.seed': 3}, 'recipe = Recipe.for_tabular(data="x", seed=3,)'),
-    ('recipe = Recipe.for_tabular(\n    data="x",  # é\n)', {'run.seed': 3}, 'recipe = Recipe.for_tabular(\n    data="x",  # é\n    seed=3,\n)'),
-    ('recipe = Recipe.for_tabular(\n    data="x"  # é\n)', {'run.seed': 3}, 'recipe = Recipe.for_tabular(\n    data="x",  # é\n    seed=3\n)'),
-    ('recipe = Recipe.for_tabular(seed=1,\n    data="x")', {'data.target': 'y'}, 'recipe = Recipe.for_tabular(seed=1,\n    data="x",\n    target="y")'),
+    ('recipe = Recipe.for_tabular(\n    data="x",  # é\n)', {'run.seed': 3},
+        'recipe = Recipe.for_tabular(\n    data="x",  # é\n    seed=3,\n)'),
+    ('recipe = Recipe.for_tabular(\n    data="x"  # é\n)', {'run.seed': 3},
+        'recipe = Recipe.for_tabular(\n    data="x",  # é\n    seed=3\n)'),
+    ('recipe = Recipe.for_tabular(seed=1,\n    data="x")', {'data.target': 'y'},
+        'recipe = Recipe.for_tabular(seed=1,\n    data="x",\n    target="y")'),
     ('recipe = Recipe.for_tabular(\r\n\tdata="x",\r\n)', {'run.seed': 3}, 'recipe = Recipe.for_tabular(\r\n\tdata="x",\r\n\tseed=3,\r\n)'),
     ('recipe = Recipe.for_tabular(\n    data="x",\n    seed=3,\n)', {'run.seed': None}, 'recipe = Recipe.for_tabular(\n    data="x",\n)'),
     ('recipe = Recipe.for_tabular(\n    data="x",\n    seed=3,\n)', {'data.path': None}, 'recipe = Recipe.for_tabular(\n    seed=3,\n)'),
@@ -122,7 +130,8 @@ CASES = [ # how the cell is written, the change, how it is written then
     ('recipe = Recipe.for_tabular(data="x", seed=3)', {'run.seed': None}, 'recipe = Recipe.for_tabular(data="x")'),
     ('recipe = Recipe.for_tabular(data="x")', {'data.path': None}, 'recipe = Recipe.for_tabular()'),
     ('# é\rrecipe = Recipe.for_tabular(seed=1)', {'run.seed': 2}, '# é\rrecipe = Recipe.for_tabular(seed=2)'),
-    ("recipe = Recipe.for_tabular(seed=('é' 'ü'), data='x')  # é", {'data.path': 'ñ'}, "recipe = Recipe.for_tabular(seed=('é' 'ü'), data=\"ñ\")  # é"),
+    ("recipe = Recipe.for_tabular(seed=('é' 'ü'), data='x')  # é", {'data.path': 'ñ'},
+        "recipe = Recipe.for_tabular(seed=('é' 'ü'), data=\"ñ\")  # é"),
 ]
 
 @pytest.mark.parametrize('source, changes, expected', CASES)
@@ -131,10 +140,14 @@ def test_style(source, changes, expected):
     assert edit_cell(source, changes) == expected
 
 @pytest.mark.parametrize('source, line', [
-    ('x = 1', 'no recipe'), ('Recipe.for_tabular(data="x")', 'no recipe'), ('other = Recipe.for_tabular(data="x")', 'no recipe'),
-    ('recipe = Recipe.for_tabular()\nrecipe = Recipe.for_tabular()', 'more than one recipe'), ('recipe = Recipe.for_tabular("x.csv")', 'without a name: "x.csv"'),
-    ('recipe = Recipe.for_tabular(data="x"', 'not Python: line 1'), ('recipe = Recipe.for_tabular(\n  a="x"\n  b=2)', 'not Python: line 2'),
-    ('recipe = Recipe.for_tabular(*a)', 'without a name: *a'), ('recipe = Recipe.for_tabular(**o)', r'options come from an expression: **o; write data in the recipe cell'),
+    ('x = 1', 'no recipe'), ('Recipe.for_tabular(data="x")', 'no recipe'),
+    ('other = Recipe.for_tabular(data="x")', 'no recipe'),
+    ('recipe = Recipe.for_tabular()\nrecipe = Recipe.for_tabular()', 'more than one recipe'),
+    ('recipe = Recipe.for_tabular("x.csv")', 'without a name: "x.csv"'),
+    ('recipe = Recipe.for_tabular(data="x"', 'not Python: line 1'),
+    ('recipe = Recipe.for_tabular(\n  a="x"\n  b=2)', 'not Python: line 2'),
+    ('recipe = Recipe.for_tabular(*a)', 'without a name: *a'),
+    ('recipe = Recipe.for_tabular(**o)', 'options come from an expression: **o; write data in the recipe cell'),
     ('recipe = Recipe.for_tabular(data=x)', 'an expression is not edited: data=x; change it in the recipe cell'),
 ])
 def test_refused(source, line):

@@ -19,8 +19,10 @@ def test_shipped():
 GOOD = dict(name='a', title='A', modality='tabular', steps=[dict(id='recipe', phase='Selection', title='Say')])
 
 @pytest.mark.parametrize('content, notebook, why', [
-    (GOOD, False, 'no a.ipynb'), ('{', True, 'not JSON'), (None, True, 'No such file'), ([], True, 'it needs'), ({**GOOD, 'name': 'b'}, True, 'it needs'),
-    ({**GOOD, 'more': 1}, True, 'it needs'), ({k: v for k, v in GOOD.items() if k != 'steps'}, True, 'it needs'), ({**GOOD, 'steps': [{'id': 'x'}]}, True, 'a step needs'),
+    (GOOD, False, 'no a.ipynb'), ('{', True, 'not JSON'), (None, True, 'No such file'), ([], True, 'it needs'),
+    ({**GOOD, 'name': 'b'}, True, "it is called 'b'"),
+    ({**GOOD, 'more': 1}, True, 'it needs'),
+    ({k: v for k, v in GOOD.items() if k != 'steps'}, True, 'it needs'), ({**GOOD, 'steps': [{'id': 'x'}]}, True, 'a step needs'),
 ])
 def test_damaged(tmp_path, content, notebook, why):
     (tmp_path/'a').mkdir()

@@ -7,11 +7,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 from tlnb.errors import RecipeError, StoreError
-from tlnb.recipe import KEYS, MODALITIES, SECTIONS, Recipe, arguments, keys
+from tlnb.keys import KEYS, MODALITIES, SECTIONS, keys
+from tlnb.recipe import Recipe, arguments
 from tlnb.settings import defaults_file, read_ini
 
-ODD = ['', ' ', '"', "'", '"""', "'''", '\\', '\\n', '\n', '\r\n', '\t', '#', 'a,b', '[x]', 'é', '漢字', '🎓🏽', '\u2028', '\x7f', '\x85', '\ufeff', '\x1b',
-       '\u200b', 'C:\\new\\table.csv', 'True', '{x}', '%s', "it's \"so\"", '\ud7ff', '\U0010ffff']
+ODD = ['', ' ', '"', "'", '"""', "'''", '\\', '\\n', '\n', '\r\n', '\t', '#', 'a,b', '[x]', 'é', '漢字', '🎓🏽', '\u2028', '\x7f',
+       '\x85', '\ufeff', '\x1b', '\u200b', 'C:\\new\\table.csv', 'True', '{x}', '%s', "it's \"so\"", '\ud7ff', '\U0010ffff']
 
 def values_of(k):
     "Values that this key may hold"
@@ -86,6 +87,18 @@ def test_file_and_resolved(tmp_path, recipe):
     same(again, full)
     assert again.origins == full.origins
 
+@settings(max_examples=300, deadline=None)
+@given(st.sampled_from(sorted(KEYS)), st.text(max_size=20) | st.sampled_from(ODD))
+def test_parse_reads_or_refuses(name, text):
+    "Whatever is written behind --set is a value of this key, or is refused in one line"
+    try: value = Recipe.parse(name, text)
+    except RecipeError as e: assert len(str(e).splitlines()) == 1
+    else: assert Recipe.of(KEYS[name].only or 'text', {name: value})[name] == value
+
+def test_lists_as_text():
+    for text in ('a b,"c, d"', ' a b , "c, d",, ', 'a b\n"c, d"'): assert Recipe.parse('data.columns', text) == ['a b', 'c, d']
+    assert Recipe.parse('tabular.layers', '64') == [64] and Recipe.parse('data.columns', ' ') == []
+
 def test_precedence(tmp_path, monkeypatch):
     (tmp_path/'deep').mkdir()
     (tmp_path/'tlnb.ini').write_text('[train]\nepochs = 7\npatience = 3\ndropout = 0.2\n[data]\ndrop = a, "b, c"\n', encoding='utf-8')
@@ -105,12 +118,13 @@ def test_precedence(tmp_path, monkeypatch):
 
 def test_types_when_resolved(tmp_path):
     full = Recipe.for_tabular(train_lr='find', transfer_target_value=1).resolve(tmp_path)
-    assert (full.train.lr, full.transfer.target_value, full.run.cache, full.data.columns, full.tabular.layers) == ('find', 1.0, '', [], [128, 64])
+    assert (full.train.lr, full.transfer.target_value, full.run.cache) == ('find', 1.0, '')
+    assert (full.data.columns, full.tabular.layers) == ([], [128, 64])
     for name, k in keys('tabular').items():
         if full[name] is None or full[name] in k.words: continue
         assert all(type(o) is k.item for o in full[name]) if k.many else type(full[name]) is k.type, name
     parts = [full.part(o) for o in ('training', 'judgement', 'place')]
-    assert sorted(o for part in parts for o in part) == sorted([*keys('tabular'), 'modality'])
+    assert sorted(o for part in parts for o in part) == sorted(keys('tabular'))
 
 def test_one_form():
     r = Recipe.for_tabular(data=Path('a')/'b.csv', sensitive='sex', train_lr=1)
@@ -124,12 +138,18 @@ def test_one_form():
     with pytest.raises(FrozenInstanceError): r.train.epochs = 3
 
 @pytest.mark.parametrize('name, value, allowed', [
-    ('train.epochs', 0, 'from 1 to 10000'), ('train.epochs', 2.5, 'whole number'), ('train.epochs', True, 'whole number'), ('train.epochs', '9', 'whole number'),
-    ('train.epochs', 10**400, 'whole number'), ('train.lr', 'fast', 'find'), ('train.lr', float('nan'), 'number'), ('train.lr', float('inf'), 'number'),
-    ('transfer.min_gain', -.1, 'at least 0'), ('transfer.strategy', 'fine-tuning', "did you mean 'fine_tuning'?"), ('transfer.strategy', '', 'auto, '),
-    ('transfer.baselines', ['simpel'], 'majority, simple, from_scratch'), ('transfer.gate', 1, 'true or false'), ('transfer.gate', 'true', 'true or false'),
-    ('data.path', '', 'text'), ('data.path', 'a\0b', 'text'), ('data.path', '\ud800', 'text'), ('data.path', b'x', 'text'), ('data.sensitive', [''], 'list of text'),
-    ('data.sensitive', {'sex'}, 'list of text'), ('data.sensitive', 3, 'list of text'), ('data.columns', [1], 'list of text'), ('data.judged', .6, 'from 0.05 to 0.5'),
+    ('train.epochs', 0, 'from 1 to 10000'), ('train.epochs', 2.5, 'whole number'), ('train.epochs', True, 'whole number'),
+    ('train.epochs', '9', 'whole number'), ('train.epochs', 10**400, 'whole number'), ('train.lr', 'fast', 'find'),
+    ('train.lr', float('nan'), 'number'),
+    ('train.lr', float('inf'), 'number'),
+    ('transfer.min_gain', -.1, 'at least 0'), ('transfer.strategy', 'fine-tuning', "did you mean 'fine_tuning'?"),
+    ('transfer.strategy', '', 'auto, '),
+    ('transfer.baselines', ['simpel'], 'majority, simple, from_scratch'), ('transfer.gate', 1, 'true or false'),
+    ('transfer.gate', 'true', 'true or false'),
+    ('data.path', '', 'text'), ('data.path', 'a\0b', 'text'), ('data.path', '\ud800', 'text'), ('data.path', b'x', 'text'),
+    ('data.sensitive', [''], 'list of text'),
+    ('data.sensitive', {'sex'}, 'list of text'), ('data.sensitive', 3, 'list of text'), ('data.columns', [1], 'list of text'),
+    ('data.judged', .6, 'from 0.05 to 0.5'),
     ('tabular.layers', [64, 0], 'list of whole number from 1'), ('run.seed', -1, 'from 0'), ('transfer.curve', ['many'], 'whole number'),
 ])
 def test_bad_values(name, value, allowed):

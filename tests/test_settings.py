@@ -4,7 +4,8 @@ import re
 import pytest
 
 from tlnb.errors import RecipeError
-from tlnb.recipe import KEYS, Recipe
+from tlnb.keys import KEYS
+from tlnb.recipe import Recipe
 from tlnb.settings import Setting, defaults_file, read_ini, read_settings
 
 DEFAULTS = read_ini(defaults_file())
@@ -30,7 +31,8 @@ def test_the_nearest_file_counts_and_the_environment_wins(tmp_path, monkeypatch)
     deep = tmp_path/'a'/'b'
     deep.mkdir(parents=True)
     (tmp_path/'tlnb.ini').write_text('[run]\nseed = 1\nseeds = 9\n')
-    (tmp_path/'a'/'tlnb.ini').write_bytes('\ufeff# é\r\n; old style\r\n[ run ]\r\nseed=2\r\n\r\n[bias]\r\nreason = 50 % = half # agreed\r\n'.encode())
+    text = '\ufeff# é\r\n; old style\r\n[ run ]\r\nseed=2\r\n\r\n[bias]\r\nreason = 50 % = half # agreed\r\n'
+    (tmp_path/'a'/'tlnb.ini').write_bytes(text.encode())
     monkeypatch.setenv('TLNB_RUN_DEVICE', 'cpu')
     monkeypatch.setenv('TLNB_HOME', 'elsewhere') # HOME is no section of ours
     found = read_settings(deep)
@@ -42,9 +44,12 @@ def test_the_nearest_file_counts_and_the_environment_wins(tmp_path, monkeypatch)
     assert set(found) == set(DEFAULTS)
 
 @pytest.mark.parametrize('text, line', [
-    ('[train]\nepoch = 3', "train.epoch in {path}; did you mean 'train.epochs'?"), ('[training]\nepochs = 3', "did you mean 'train.epochs'?"),
-    ('epochs = 3', "'epochs = 3' in line 1 of {path}"), ('[train]\n\nepochs', "'epochs' in line 3 of {path}"), ('[train]\n= 3', 'line 2 of {path}'),
-    ('[train\nepochs = 3', 'line 1 of {path}'), ('[run]\nseed = 1\nseed = 2', 'given twice: run.seed in line 3 of {path}'), ('[run]\nseed = \udcff', '{path}'),
+    ('[train]\nepoch = 3', "train.epoch in {path}; did you mean 'train.epochs'?"),
+    ('[training]\nepochs = 3', "did you mean 'train.epochs'?"),
+    ('epochs = 3', "'epochs = 3' in line 1 of {path}"), ('[train]\n\nepochs', "'epochs' in line 3 of {path}"),
+    ('[train]\n= 3', 'line 2 of {path}'),
+    ('[train\nepochs = 3', 'line 1 of {path}'), ('[run]\nseed = 1\nseed = 2', 'given twice: run.seed in line 3 of {path}'),
+    ('[run]\nseed = \udcff', '{path}'),
     ('[data]\npath = x', 'data.path in {path}'),
 ])
 def test_a_wrong_file_is_one_line(tmp_path, text, line):
@@ -55,4 +60,5 @@ def test_a_wrong_file_is_one_line(tmp_path, text, line):
 
 def test_a_wrong_variable_is_one_line(tmp_path, monkeypatch):
     monkeypatch.setenv('TLNB_TRAIN_EPOCH', '3')
-    with pytest.raises(RecipeError, match=r"train.epoch in the environment \(TLNB_TRAIN_EPOCH\); did you mean 'train.epochs'\?"): read_settings(tmp_path)
+    line = r"train.epoch in the environment \(TLNB_TRAIN_EPOCH\); did you mean 'train.epochs'\?"
+    with pytest.raises(RecipeError, match=line): read_settings(tmp_path)

@@ -38,13 +38,14 @@ def _parse(source, where):
     except (SyntaxError, ValueError): pass
     try: return ast.parse(_MAGIC.sub(r'\1pass', source))
     except (SyntaxError, ValueError) as e:
-        raise RecipeError('the recipe cell is not Python', f'line {getattr(e, "lineno", None) or 1} of {where}', getattr(e, 'msg', str(e))) from None
+        line,why = getattr(e, 'lineno', None) or 1,getattr(e, 'msg', str(e))
+        raise RecipeError('the recipe cell is not Python', f'line {line} of {where}', why) from None
 
 def _is_recipe(o):
     "Is this statement `recipe = Recipe.for_...(...)` (or `tlnb.Recipe...`)?"
     targets = o.targets if isinstance(o, ast.Assign) else [o.target] if isinstance(o, ast.AnnAssign) else []
-    if not any(isinstance(t, ast.Name) and t.id=='recipe' for t in targets) or not isinstance(o.value, ast.Call): return False
-    return re.fullmatch(r'(tlnb\.)?Recipe\.for_\w+', ast.unparse(o.value.func)) is not None
+    named = any(isinstance(t, ast.Name) and t.id=='recipe' for t in targets)
+    return named and isinstance(o.value, ast.Call) and bool(re.fullmatch(r'(tlnb\.)?Recipe\.for_\w+', ast.unparse(o.value.func)))
 
 def _calls(source, where='it'):
     if 'Recipe.for_' not in source: return []
@@ -102,15 +103,18 @@ def read_call(
 )->Call:
     "The recipe's call with its arguments and their places; `RecipeError` unless there is exactly one"
     calls = _calls(source)
-    if len(calls)!=1: raise RecipeError('no recipe' if not calls else 'more than one recipe', 'recipe cell', 'it must say recipe = Recipe.for_tabular(...) once')
+    if len(calls)!=1:
+        what = 'more than one recipe' if calls else 'no recipe'
+        raise RecipeError(what, 'recipe cell', 'it must say recipe = Recipe.for_tabular(...) once')
     call,text = calls[0],source.encode()
     lines = [0] + [m.end() for m in re.finditer(rb'\r\n|\r|\n', text)]
     def start(o): return lines[o.lineno-1] + o.col_offset
     def end(o): return lines[o.end_lineno-1] + o.end_col_offset
-    if call.args: raise RecipeError('an argument without a name', text[start(call.args[0]):end(call.args[0])].decode(), "write data='...'")
+    for o in call.args: raise RecipeError('an argument without a name', text[start(o):end(o)].decode(), "write data='...'")
     spans = {k.arg or '**': (start(k), start(k.value), end(k.value), end(k)) for k in call.keywords}
     values = {k.arg or '**': _value(k.value, text[start(k.value):end(k.value)]) for k in call.keywords}
-    return Call(call.func.attr.removeprefix('for_'), values, spans, text.index(b'(', end(call.func))+1, end(call)-1)
+    opening = text.index(b'(', end(call.func))
+    return Call(call.func.attr.removeprefix('for_'), values, spans, opening+1, end(call)-1)
 
 # %% ../nbs/02_cell.ipynb #42eda30f
 def read_cell(
@@ -167,7 +171,8 @@ def _edit(source, name, value):
     old = call.arguments.get(name)
     if name not in call.spans:
         if value is None: return source
-        if '**' in call.spans: raise RecipeError('options come from an expression', f'**{call.arguments["**"].text}', f'write {name} in the recipe cell')
+        if '**' in call.spans:
+            raise RecipeError('options come from an expression', f'**{call.arguments["**"].text}', f'write {name} in the recipe cell')
         return _append(text, call, f'{name}={literal(value)}'.encode()).decode()
     if isinstance(old, Expression): raise RecipeError('an expression is not edited', f'{name}={old.text}', 'change it in the recipe cell')
     start,value_start,value_end,end = call.spans[name]

@@ -43,8 +43,9 @@ def _read_template(folder):
     broken = lambda why: StoreError('a template is damaged', f'{path} ({why})', 'reinstall tlnb')
     try: d = json.loads(path.read_text(encoding='utf-8'))
     except (OSError, ValueError) as e: raise broken(getattr(e, 'strerror', None) or 'not JSON') from None
-    if not isinstance(d, dict) or set(d)!={'name', 'title', 'modality', 'steps'} or d['name']!=folder.name: raise broken('it needs name, title, modality, steps')
+    if not isinstance(d, dict) or set(d)!={'name', 'title', 'modality', 'steps'}: raise broken('it needs name, title, modality, steps')
     if not all(isinstance(o, dict) and {'id', 'phase', 'title'}<=set(o) for o in d['steps']): raise broken('a step needs id, phase, title')
+    if d['name']!=folder.name: raise broken(f'it is called {d["name"]!r}')
     found = Template(folder=folder, **d)
     if not found.notebook.is_file(): raise broken(f'no {found.notebook.name} beside it')
     return found
@@ -65,7 +66,8 @@ def _with_recipe(template, recipe):
     cell = nb['cells'][find_cell(nb)]
     source = ''.join(cell['source'])
     if (own := read_call(source).modality)!=recipe.modality:
-        raise RecipeError('the recipe is for another kind of data', f'{recipe.modality} recipe, {own} template {template.name}', f'choose a {recipe.modality} template')
+        where = f'{recipe.modality} recipe, {own} template {template.name}'
+        raise RecipeError('the recipe is for another kind of data', where, f'choose a {recipe.modality} template')
     cell['source'] = edit_cell(source, {**dict.fromkeys(read_cell(source)), **recipe.values()}).splitlines(keepends=True)
     return json.dumps(nb, indent=1, ensure_ascii=False) + '\n'
 
@@ -73,7 +75,7 @@ def new(
     template,        # A `Template`, or the name of one
     file=None,       # Notebook to write, or a folder for it; None: NAME.ipynb here
     recipe=None,     # A `Recipe` that its recipe cell then holds; None: the template's own example
-    force:bool=False,# Overwrite `file` where it exists?
+    force:bool=False, # Overwrite `file` where it exists?
 )->Path:
     "A notebook from a template; `StoreError` where it would overwrite one"
     if not isinstance(template, Template):

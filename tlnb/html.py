@@ -58,24 +58,29 @@ def badge(
     return Html(f'<span class="badge {kind}"><i aria-hidden="true">{_SIGNS[kind]}</i>{to_html(text)}</span>')
 
 # %% ../nbs/01_html.ipynb #7be67c18
-def _cell(o, tag, scope=''):
-    number = ' class="number"' if isinstance(o, (int, float)) and not isinstance(o, bool) else ''
-    return f'<{tag}{number}{scope}>{to_html(o)}</{tag}>'
+def _numeric(column):
+    "Are all of these numbers, but for those that are missing?"
+    values = [o for o in column if o is not None]
+    return bool(values) and all(isinstance(o, (int, float)) and not isinstance(o, bool) for o in values)
 
 def table(
     rows,            # Rows of values; the first value of a row names it
     head=(),         # A title per column
     caption:str='',  # What the table shows
 )->Html:
-    "A table that screen readers can walk; numbers are aligned right"
+    "A table that screen readers can walk; columns of numbers are aligned right"
     rows = [list(row) for row in rows]
-    numeric = {i for i in range(len(head)) if rows and all(_cell(row[i], 'td').startswith('<td class') for row in rows if len(row)>i)}
-    titles = ''.join(f'<th scope="col"{" class=number" if i in numeric else ""}>{to_html(o)}</th>' for i,o in enumerate(head))
-    body = ''.join('<tr>' + _cell(row[0], 'th', ' scope="row"') + ''.join(_cell(o, 'td') for o in row[1:]) + '</tr>' for row in rows if row)
+    numeric = [_numeric(column) for column in zip(*rows)] or [False]*len(head)
+    def line(row, first, rest):
+        tags = (rest if i else first for i in range(len(row)))
+        cells = (f'<{tag}{" class=number" if n else ""}>{to_html(o)}</{tag[:2]}>' for tag,n,o in zip(tags, numeric, row))
+        return f'<tr>{"".join(cells)}</tr>'
+    titles = line(head, 'th scope="col"', 'th scope="col"')
+    body = ''.join(line(row, 'th scope="row"', 'td') for row in rows)
     label = f' role="region" aria-label="{escape(caption)}" tabindex="0"' if caption else ''
     return Html(f'{_STYLE_TAG}<div class="tlnb"><div class="scroll"{label}><table>'
         + (f'<caption>{to_html(caption)}</caption>' if caption else '')
-        + (f'<thead><tr>{titles}</tr></thead>' if titles else '') + f'<tbody>{body}</tbody></table></div></div>')
+        + (f'<thead>{titles}</thead>' if head else '') + f'<tbody>{body}</tbody></table></div></div>')
 
 # %% ../nbs/01_html.ipynb #277580d8
 def svg(
