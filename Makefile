@@ -1,4 +1,4 @@
-# lab    JupyterLab on ./workspace, the template in it
+# lab    JupyterLab on ./workspace, the template in it (LAB='--allow-root --no-browser': options for JupyterLab)
 # demo   the tabular template, headless, on data that needs no network
 # test   all that continuous integration runs
 # bench  the long measurements (about an hour)
