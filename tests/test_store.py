@@ -1,6 +1,7 @@
 "The run folder under hostile conditions: two processes, killed owners, full and read-only disks."
 import json, os, signal, subprocess, sys, tempfile, threading, time
 from contextlib import suppress
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -8,6 +9,8 @@ import pytest
 
 from tlnb.errors import StoreError
 from tlnb.store import RunFolder, atomic_write, load_tensors, run_key, save_tensors, tensor_meta, to_json
+
+ROOT = Path(__file__).resolve().parent.parent
 
 HOLD = '''
 import sys, time
@@ -17,7 +20,7 @@ with RunFolder(sys.argv[1]).lock(): print('held', flush=True); time.sleep(float(
 
 def hold(path, seconds):
     "A process that holds the run for so many seconds"
-    p = subprocess.Popen([sys.executable, '-c', HOLD, str(path), str(seconds)], stdout=subprocess.PIPE, text=True)
+    p = subprocess.Popen([sys.executable, '-c', HOLD, str(path), str(seconds)], stdout=subprocess.PIPE, text=True, cwd=ROOT)
     assert p.stdout.readline() == 'held\n'
     return p
 
@@ -59,6 +62,40 @@ def test_dead_owner_is_taken_over_at_once(tmp_path):
     assert json.loads((tmp_path/'owner.json').read_text())['pid'] == p.pid # stale, and not believed:
     assert run.holder() is None
     with run.lock(wait=0): assert run.holder()['pid'] == os.getpid()
+
+ORPHANS = """
+import os, sys, time
+from joblib import Parallel, delayed
+from tlnb.store import RunFolder
+from orphan_work import work
+run = RunFolder(sys.argv[1])
+with run.lock(): Parallel(n_jobs=2)(delayed(work)(run, i) for i in range(6))
+"""
+WORK = """
+import os, time
+def work(run, i):
+    (run.path/f'begun-{i}').touch()
+    until = time.time() + 30
+    while not run.stop_requested() and time.time() < until: time.sleep(0.02)
+    (run.path/f'ended-{i}').touch()
+"""
+
+@pytest.mark.skipif(os.name == 'nt', reason='parents of Unix')
+def test_workers_of_a_dead_owner_stop(tmp_path):
+    (tmp_path/'orphan_work.py').write_text(WORK)
+    p = subprocess.Popen([sys.executable, '-c', ORPHANS, str(tmp_path/'run')], cwd=ROOT, start_new_session=True,
+                         env={**os.environ, 'PYTHONPATH': f'{ROOT}{os.pathsep}{tmp_path}'})
+    def seen(what): return {o.name.split('-')[1] for o in tmp_path.glob(f'run/{what}-*')}
+    try:
+        until = time.time() + 60
+        while len(seen('begun')) < 2 and time.time() < until: time.sleep(0.05)
+        assert len(seen('begun')) >= 2 and not seen('ended')
+        p.kill(); p.wait() # the owner only
+        until = time.time() + 10
+        while len(seen('ended')) < 2 and time.time() < until: time.sleep(0.05)
+        assert len(seen('ended')) >= 2
+    finally:
+        with suppress(ProcessLookupError): os.killpg(p.pid, signal.SIGKILL)
 
 def test_same_thread_again_other_thread_not(tmp_path):
     run,said = RunFolder(tmp_path),[]
@@ -220,6 +257,6 @@ while True:
 
 def test_killed_while_writing_leaves_a_whole_file(tmp_path):
     for delay in (0.01, 0.023, 0.051):
-        p = subprocess.Popen([sys.executable, '-c', KILLED, str(tmp_path/'x')], stdout=subprocess.PIPE)
+        p = subprocess.Popen([sys.executable, '-c', KILLED, str(tmp_path/'x')], stdout=subprocess.PIPE, cwd=ROOT)
         p.stdout.readline(); time.sleep(delay); p.kill(); p.wait()
         assert len(set((words := (tmp_path/'x').read_text().split()))) == 1 and len(words) == 20_000

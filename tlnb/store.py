@@ -206,6 +206,8 @@ def _sweep(path, seconds=60):
 
 class OwnedFolder(Folder):
     "A folder that one process owns at a time"
+    owner = None # pid of the process that has locked it
+
     @contextmanager
     def lock(self,
         wait:float|None=10., # Seconds to wait for another owner; None: as long as it takes
@@ -216,7 +218,7 @@ class OwnedFolder(Folder):
             lock = FileLock(self.path/'.lock', is_singleton=True) # one lock a file and thread: reentrant
             try: lock.acquire(timeout=-1 if wait is None else wait, poll_interval=0.05)
             except Timeout: raise StoreError(f'held by {self._owner()}', self.path, 'wait, stop it there, or use another folder') from None
-        first = lock.lock_counter == 1
+        first,outer,self.owner = lock.lock_counter == 1, self.owner, os.getpid()
         try:
             if first:
                 _sweep(self.path)
@@ -225,7 +227,12 @@ class OwnedFolder(Folder):
         finally:
             if first:
                 with suppress(OSError): (self.path/'owner.json').unlink()
+            self.owner = outer
             lock.release()
+
+    def orphaned(self)->bool:
+        "Is this a worker whose owner has died? Then it should stop, and write nothing more"
+        return self.owner is not None and self.owner not in (os.getpid(), os.getppid())
 
     def _owner(self):
         o = self.read_json('owner.json', {})
@@ -281,7 +288,7 @@ class RunFolder(OwnedFolder):
         "Folder of what `arm` made of `seed`"
         return self.file(f'arms/{arm}/seed-{int(seed)}' if size is None else f'curve/n-{int(size)}/{arm}/seed-{int(seed)}')
 
-    def stop_requested(self)->bool: return os.path.exists(self.path/'stop')
+    def stop_requested(self)->bool: return os.path.exists(self.path/'stop') or self.orphaned()
 
     def request_stop(self):
         "Ask whoever trains this run to stop after the batch at hand; raises `StoreError`"

@@ -45,6 +45,11 @@ class FitResult:
         import pandas as pd
         return pd.DataFrame(self.history)
 
+    def _repr_html_(self):
+        from tlnb.html import table
+        head = [o.replace('_', ' ') for o in self.history[0]] if self.history else ()
+        return table([o.values() for o in self.history], head, f'{self.epochs} epochs, {self.stopped}; kept: epoch {self.best_epoch}')
+
     def plot(self):
         "Loss by epoch; the dot is what was kept"
         from matplotlib.figure import Figure

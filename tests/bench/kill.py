@@ -1,5 +1,5 @@
 "Kill trainings 100 times each and say how they came back: one line of a table for each worker, or JSON with --json."
-import argparse, json, subprocess, sys
+import argparse, json, os, subprocess, sys
 from pathlib import Path
 
 WORKERS = ['fit_tabular', 'fit_vision']
@@ -13,9 +13,11 @@ def main():
     parser.add_argument('--seed', type=int, default=0)
     parser.add_argument('--json', action='store_true')
     args = parser.parse_args()
-    script,failed = Path(__file__).parent.parent/'killing.py', False
+    tests,failed = Path(__file__).resolve().parent.parent, False
+    env = {**os.environ, 'OMP_NUM_THREADS': '1', 'PYTHONPATH': str(tests.parent)}
     for worker in args.workers:
-        p = subprocess.run([sys.executable, '-W', 'ignore', script, worker, '--kills', str(args.kills), '--seed', str(args.seed)], stdout=subprocess.PIPE, text=True)
+        command = [sys.executable, '-W', 'ignore', str(tests/'killing.py'), worker, '--kills', str(args.kills), '--seed', str(args.seed)]
+        p = subprocess.run(command, stdout=subprocess.PIPE, text=True, env=env)
         failed |= p.returncode != 0
         if not p.stdout: print(f'{worker}: failed'); continue
         figures = json.loads(p.stdout.splitlines()[-1])
