@@ -107,7 +107,7 @@ class _Written:
     def from_toml(cls, text:str):
         "The recipe that `to_toml` wrote"
         try: return cls.from_dict(tomllib.loads(text))
-        except tomllib.TOMLDecodeError as e: raise RecipeError('recipe is not TOML', str(e)) from None
+        except tomllib.TOMLDecodeError as e: raise RecipeError('recipe is not TOML', str(e), 'correct that line') from None
 
 # %% ../nbs/03_recipe.ipynb #306970bf
 class _OnDisk(_Written):
