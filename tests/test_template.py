@@ -34,7 +34,7 @@ def test_folder(filled):
 def test_progress(filled):
     "Each step is named, and training says how far it is and how long it will take"
     err = filled[1].stderr
-    assert 'Adaptation: Train every arm' in err and re.search(r'\d+%, about .+ left', err), err
+    assert 'Adaptation: Adapt the source' in err and re.search(r'\d+%, about .+ left', err), err
 
 
 def test_schema(report):
