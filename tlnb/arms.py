@@ -94,15 +94,16 @@ class _Padded:
         return np.pad(p, ((0, 0), (0, self.width - p.shape[1])))
 
 def _simple(w):
-    "The best member on the inner split"
+    "The best member on the inner split; what the others come to on the judged rows is told, not used"
     metric = headline(w.dataset.task, w.recipe.transfer.metric)
-    members,scores = {},{}
+    members,said = {},{}
     for name,e in w.kind.simple(w.dataset.task, w.seed).items():
-        members[name] = _Padded(e.fit(w.rows(w.fit_rows), w.dataset.y[w.fit_rows]), w.n_out)
-        scores[name] = w.inner(members[name].score(w.rows(w.valid_rows)))
-    value = lambda name: -np.inf if scores[name][metric] is None else better(metric)*scores[name][metric]
+        m = members[name] = _Padded(e.fit(w.rows(w.fit_rows), w.dataset.y[w.fit_rows]), w.n_out)
+        judged = score_all(w.dataset.task, w.dataset.y[w.dataset.judged], m.score(w.rows(w.dataset.judged)))
+        said[name] = dict(inner=w.inner(m.score(w.rows(w.valid_rows))), judged=judged)
+    value = lambda name: -np.inf if (v := said[name]['inner'][metric]) is None else better(metric)*v
     best = max(members, key=value)
-    return members[best], dict(chosen=best, members=scores)
+    return members[best], dict(chosen=best, members=said)
 
 # %% ../nbs/23_arms.ipynb #a0195f67
 class Skipped(Exception): "The arm does not apply here; the text says why."
