@@ -85,7 +85,8 @@ class Copy:
 @pytest.fixture
 def recipes(tmp_path, monkeypatch):
     "Recipes for a source domain and a target domain of the fake modality"
-    from tlnb import dataset as floor
+    from tlnb import dataset as floor, recipe
+    monkeypatch.setattr(recipe, 'MODALITIES', (*recipe.MODALITIES, 'signals'))
     monkeypatch.setattr(floor, '_registry', dict(floor._registry))
     for kind, o in (('modality', Signals), ('masker', Halves), ('featurizer', Copy)): register(kind, 'signals', o)
     signals(300).to_csv(tmp_path/'source.csv', index=False)
