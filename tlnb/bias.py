@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['MISSING', 'GAPS', 'NUMBER_GAPS', 'group_names', 'attributes', 'pool', 'verdict', 'BiasGateError', 'BiasReport',
-           'plot_bias', 'read_predictions', 'check_bias', 'judge']
+           'bias_html', 'plot_bias', 'read_predictions', 'check_bias', 'judge']
 
 # %% ../nbs/33_bias.ipynb #26635b72
 import numpy as np
@@ -12,7 +12,7 @@ import pandas as pd
 
 from .errors import DataError, GateError, RecipeError, nearest
 from .gaps import count_groups, draw_rates, gap_interval, interval, rates, widest
-from .html import Html, badge, table, to_html
+from .html import Html, badge, svg, table, to_html
 from .recipe import Recipe
 
 # %% ../nbs/33_bias.ipynb #577c88ed
@@ -210,32 +210,40 @@ class BiasReport:
         return plot_bias(self.info)
 
     def _repr_html_(self):
-        d = self.info
-        if d['verdict'] is None: return Html(f"<div class='tlnb'>{badge('bias: not checked', 'none')} {to_html(d['reason'])}</div>")
-        gaps = [[o['attribute'], o['metric'].replace('_', ' '), o['value'], _span(o['interval']), _pair(o), badge(o['verdict'], _KIND[o['verdict']]), o['reason']]
-                for o in d['gaps']]
-        shown = table(gaps, ['attribute', 'gap', 'value', '95 % interval', 'between', 'verdict', 'why'], f"Gaps of {d['model']}, judged against {d['limit']:g}")
-        wide = ['accuracy', 'selection_rate', 'true_positive_rate', 'false_positive_rate', 'mae', 'mean_error']
-        by = pd.DataFrame([o for o in d['groups'] if 'class' not in o and o['metric'] in wide])
-        names = [k for k in wide if k in set(by['metric'])]
-        rows = [[a, g, int(n), *(_one(o, k) for k in names)] for (a,g,n),o in by.groupby(['attribute', 'group', 'n'], sort=False)]
-        groups = table(rows, ['attribute', 'group', 'rows', *(k.replace('_', ' ') for k in names)], 'Groups: value and 95 % interval')
-        notes = ''.join(f'<li>{to_html(o)}</li>' for o in [*d['notes'], *d['undecided']])
-        gate = f" overridden: {d['gate']['reason']}" if d['verdict']=='fail' and d['gate']['reason'] else ''
-        return Html(f"<div class='tlnb'>{badge('bias: ' + d['verdict'], _KIND[d['verdict']])} {to_html(gate)}{shown}{groups}<ul>{notes}</ul></div>")
+        picture = svg(self.plot(), 'Rates of each group with their 95 % intervals') if self.info['groups'] else ''
+        return Html(f"<div class='tlnb'>{picture}</div>{bias_html(self.info)}")
+
+# %% ../nbs/33_bias.ipynb #0f4d954b
+def bias_html(
+    info:dict, # `BiasReport.to_dict()`
+)->Html:
+    "Verdict, gaps, groups and notes, without the picture"
+    d = info
+    if d['verdict'] is None: return Html(f"<div class='tlnb'>{badge('bias: not checked', 'none')} {to_html(d['reason'])}</div>")
+    gaps = [[o['attribute'], o['metric'].replace('_', ' '), o['value'], _span(o['interval']), _pair(o), badge(o['verdict'], _KIND[o['verdict']]), o['reason']]
+            for o in d['gaps']]
+    shown = table(gaps, ['attribute', 'gap', 'value', '95 % interval', 'between', 'verdict', 'why'], f"Gaps of {d['model']}, judged against {d['limit']:g}")
+    notes = ''.join(f'<li>{to_html(o)}</li>' for o in [*d['notes'], *d['undecided']])
+    signed = f" gate overridden: {d['gate']['reason']}" if d['verdict']=='fail' and d['gate']['reason'] else ''
+    return Html(f"<div class='tlnb'>{badge('bias: ' + d['verdict'], _KIND[d['verdict']])}{to_html(signed)}{shown}{_groups_table(d['groups'])}<ul>{notes}</ul></div>")
+
+def _groups_table(groups):
+    wide = ['accuracy', 'selection_rate', 'true_positive_rate', 'false_positive_rate', 'mae', 'mean_error']
+    cells = {(o['attribute'], o['group'], o['n'], o['metric']): o for o in groups if 'class' not in o}
+    names = [k for k in wide if any(k==c[3] for c in cells)]
+    rows = [[*who, *(_one(cells[(*who, k)]) for k in names)] for who in dict.fromkeys(c[:3] for c in cells)]
+    return table(rows, ['attribute', 'group', 'rows', *(k.replace('_', ' ') for k in names)], 'Groups: value and 95 % interval')
 
 def _span(o): return '–' if o is None else f'{o[0]:.3f} to {o[1]:.3f}'
 def _pair(o): return f"{o['lowest']} (low), {o['highest']} (high)" + (f", class {o['class']}" if 'class' in o else '')
-def _one(rows, metric):
-    o = rows[rows['metric']==metric].iloc[0]
-    return '–' if o['interval'] is None else f"{o['value']:.3f} ({_span(o['interval'])})"
+def _one(o): return '–' if o['interval'] is None else f"{o['value']:.3f} ({_span(o['interval'])})"
 
 def _said(o):
     "A gap in one line"
     return (f"{o['metric'].replace('_', ' ')} by {o['attribute']} is {o['value']:.3f} ({_span(o['interval'])}) between {o['lowest']} and {o['highest']}; "
             f"the limit is {o['limit']:g}")
 
-# %% ../nbs/33_bias.ipynb #0f4d954b
+# %% ../nbs/33_bias.ipynb #f765a47e
 def plot_bias(
     info:dict, # `BiasReport.to_dict()`
 ):
@@ -251,8 +259,8 @@ def plot_bias(
         for metric,ax in zip(metrics, line):
             for o in (o for o in rows if o['attribute']==a and o['metric']==metric):
                 at,(lo,hi) = named.index((o['group'], o['n'])),o['interval']
-                ax.plot([lo, hi], [at, at], color='#0072b2', lw=2, alpha=0.5 if o['small'] else 1, ls=':' if o['small'] else '-')
-                ax.plot(o['value'], at, 'o', color='#0072b2', mfc='none' if o['small'] else '#0072b2')
+                ax.plot([lo, hi], [at, at], color='#3284c4', lw=2, alpha=0.5 if o['small'] else 1, ls=':' if o['small'] else '-')
+                ax.plot(o['value'], at, 'o', color='#3284c4', mfc='none' if o['small'] else '#3284c4')
             ax.set_yticks(range(len(named)), [f'{g} ({n:,})' for g,n in named], fontsize=8)
             ax.set_ylim(len(named)-0.5, -0.5); ax.tick_params(axis='x', labelsize=8); ax.grid(axis='x', lw=0.3)
             for side in ('top', 'right', 'left'): ax.spines[side].set_visible(False)

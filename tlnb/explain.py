@@ -16,7 +16,7 @@ import pandas as pd
 
 from .dataset import protocol
 from .errors import DataError, RecipeError, nearest
-from .html import Html, badge, table, to_html
+from .html import Html, badge, svg, table, to_html
 
 # %% ../nbs/32_explain.ipynb #038a96ac
 class Masker(Protocol):
@@ -156,6 +156,7 @@ SAYS_NOT = ('These values say how the model\'s output moves when a feature is kn
             'say that changing the feature in the world would change the outcome, and features that go together may share or swap their credit.')
 
 def _number(o): return f'{o:+.3g}' if o else '0'
+def _out(info, o): return f'{o:.3f}' if info['unit']=='probability' else _short(float(o))
 
 class Explanation:
     "What counted, item by item and in general, with the error of saying so."
@@ -181,18 +182,19 @@ class Explanation:
         sure = f"additivity error {d['residual_max']:.1g} of {d['residual_limit']:g} allowed"
         general = table([[g['feature'], g['mean_abs']] for g in d['global'][:10]], ['feature', 'mean |value|'],
                         f"In general: over {d['global_rows']} judged rows drawn by the seed")
-        rows = [[i['id'], i['label'], i['predicted'], i['output'], _because(i), i['why']] for i in d['items']]
+        rows = [[i['id'], i['label'], i['predicted'], _out(d, i['output']), _because(i), i['why']] for i in d['items']]
         single = table(rows, ['item', 'label', 'predicted', d['unit'], 'what counted most', 'chosen as'],
                        f"Item by item: from the baseline {d['baseline']:.3g}, each feature moves the {d['unit']}")
         told = to_html(f"{d['model']}; {d['explains']}; against {d['background']}")
-        return Html(f"<div class='tlnb'>{badge(sure, 'bad' if d['marked'] else 'good')} {told}{general}{single}<p>{to_html(d['says_not'])}</p></div>")
+        picture = svg(self.plot(), 'What counted: ' + ', '.join(f"{g['feature']} {g['mean_abs']:.3g}" for g in d['global'][:6]))
+        return Html(f"<div class='tlnb'>{badge(sure, 'bad' if d['marked'] else 'good')} {told}{picture}{general}{single}<p>{to_html(d['says_not'])}</p></div>")
 
 def _because(item, n=3):
     "The features that count most for an item, in words"
     return ', '.join(f"{t['feature']} = {_short(t['data'], 40)} ({_number(t['value'])})" for t in item['top'][:n] if t['value'])
 
 # %% ../nbs/32_explain.ipynb #8d26b9cb
-_RAISE,_LOWER,_PLAIN = '#0072b2','#d55e00','#56606b'
+_RAISE,_LOWER,_PLAIN = '#3284c4','#d55e00','#808080'
 
 def plot_explanation(
     info:dict,     # `Explanation.to_dict()`
@@ -202,7 +204,7 @@ def plot_explanation(
     from matplotlib.figure import Figure
     items,cols = info['items'],2
     lines = 1 + -(-len(items)//cols)
-    fig = Figure(figsize=(10, 1.0 + 0.26*features*lines + 0.62*lines), layout='constrained')
+    fig = Figure(figsize=(10, 1.0 + (0.7 + 0.2*features)*lines), layout='constrained')
     grid = fig.add_gridspec(lines, cols)
     _bars(fig.add_subplot(grid[0,:]), [(g['feature'], g['mean_abs']) for g in info['global'][:features]],
           f"In general: mean |value| over {info['global_rows']} judged rows", _PLAIN)
@@ -210,10 +212,10 @@ def plot_explanation(
     for k,i in enumerate(items):
         ax = fig.add_subplot(grid[1+k//cols, k%cols])
         label = '' if i['label'] is None else f", label {_short(i['label'])}"
-        title = f"{i['id']}: {i['output']:.3g}{label}, predicted {_short(i['predicted'])} ({i['why']})"
+        title = f"{i['id']}, {i['why']}: {_out(info, i['output'])}\npredicted {_short(i['predicted'])}{label}"
         _bars(ax, [(f"{t['feature']} = {_short(t['data'])}", t['value']) for t in i['top'][:features]], title)
         ax.set_xlim(-1.1*wide, 1.1*wide); ax.axvline(0, color=_PLAIN, lw=0.8)
-    fig.supxlabel(f"← lowers    the {info['unit']}, from its baseline {info['baseline']:.3g}    raises →", fontsize=9)
+    fig.supxlabel(f"← lowers    the {info['unit']}, from its baseline {_out(info, info['baseline'])}    raises →", fontsize=9)
     return fig
 
 def _bars(ax, pairs, title, color=None):
