@@ -71,14 +71,21 @@ def _deal(
     return second
 
 # %% ../nbs/10_splits.ipynb #509fe73e
+def _wanted(sizes, share, rng)->np.ndarray:
+    "Rows of each stratum for the second side: together `share` of all rows; one at least, and one left, where a stratum has two"
+    exact = share*sizes
+    want = np.floor(exact).astype(int)
+    more = round(share*sizes.sum()) - want.sum()
+    want[np.lexsort((rng.random(len(sizes)), want-exact))[:more]] += 1
+    return np.minimum(np.maximum(want, 1), sizes-1)
+
 def _fill(stratum, cluster, second, share, rng):
-    "Add single rows to the `second` side until each stratum has its share there: at least one row, and one left, where it has two"
-    single = np.bincount(cluster)[cluster] == 1
-    for s in range(stratum.max()+1):
+    "Add single rows to the `second` side until each stratum has its share there"
+    single, want = np.bincount(cluster)[cluster] == 1, _wanted(np.bincount(stratum), share, rng)
+    for s,n in enumerate(want):
         rows = np.flatnonzero(stratum == s)
-        want = min(max(round(share*len(rows)), 1), len(rows)-1) - second[rows].sum()
-        free = rows[single[rows]]
-        if want > 0 and len(free): second[rng.permutation(free)[:want]] = True
+        n, free = n - second[rows].sum(), rows[single[rows]]
+        if n > 0 and len(free): second[rng.permutation(free)[:n]] = True
 
 # %% ../nbs/10_splits.ipynb #d6b82121
 def _sides(stratum, second, k):

@@ -69,9 +69,11 @@ def _records(text, delimiter, quoting=csv.QUOTE_MINIMAL)->tuple:
     except csv.Error as e: e.line = at+1; raise
     return rows, lines
 
-def _rectangle(rows)->bool:
-    "Whether all rows have the same number of fields, and more than one"
-    return len({len(o) for o in rows}) == 1 and len(rows[0]) > 1
+def _fit_plain(rows)->bool:
+    "Whether rows read without quoting are even, have more than one field, and no habit of quotation marks around a field"
+    if len({len(o) for o in rows}) != 1 or len(rows[0]) < 2: return False
+    marked = [o for row in rows for o in row if '"' in o]
+    return sum(len(o) > 1 and o[0] == o[-1] == '"' for o in marked) <= len(marked)/2
 
 # %% ../nbs/11_tables.ipynb #20807017
 def _rows(text, delimiter, path)->tuple:
@@ -81,11 +83,11 @@ def _rows(text, delimiter, path)->tuple:
     except csv.Error as e:
         line, long = e.line, 'limit' in str(e)
     else:
-        if any('\n' in o for row in rows for o in row) and '"' in text and _rectangle((p := plain())[0]): return *p, True
+        if any('\n' in o for row in rows for o in row) and '"' in text and _fit_plain((p := plain())[0]): return *p, True
         return rows, lines, False
     try: rows, lines = plain()
     except csv.Error: rows = []
-    if rows and _rectangle(rows): return rows, lines, True
+    if rows and _fit_plain(rows): return rows, lines, True
     what = 'a field is too long, or a quotation mark is not closed' if long else 'a quotation mark is out of place or not closed'
     raise DataError(what, f'{path}, in the row that begins on line {line:,}', 'close it, or take it out')
 
