@@ -69,11 +69,12 @@ def _state(file):
 def read_progress(
     folder, # Run folder, or its path
 )->dict:
-    "How far a run is: `done` of `total` steps, `fraction`, `eta_s` (seconds left; None: not known yet), `now`, `updated` (seconds since 1970)"
+    "`done` of `total` steps, `fraction`, `eta_s` (seconds left; None: not known yet), `now`, `updated` (seconds since 1970)"
     path = Path(getattr(folder, 'path', folder))
     plan = _state(path/'progress.json')
     began,planned = plan.get('began', 0.), plan.get('parts', {})
-    states = {o.stem: s for o in path.glob('progress/*.json') if (s := _state(o)) and (not planned or o.stem in planned or s['updated'] >= began)}
+    states = {o.stem: s for o in path.glob('progress/*.json') if (s := _state(o))}
+    states = {k: s for k,s in states.items() if not planned or k in planned or s['updated'] >= began}
     total = sum(s['total'] for s in states.values()) + sum(n for k,n in planned.items() if k not in states)
     done = sum(s['done'] for s in states.values())
     moving = [s for s in states.values() if s['updated'] >= began]

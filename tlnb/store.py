@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['SCHEMA', 'disk_errors', 'atomic_write', 'plain', 'to_json', 'save_tensors', 'load_tensors', 'tensor_meta', 'run_key',
-           'Folder', 'OwnedFolder', 'RunFolder']
+           'Folder', 'OwnedFolder', 'StoppableFolder', 'RunFolder']
 
 # %% ../nbs/04_store.ipynb #3b9fdff8
 import errno, hashlib, json, math, os, re, shutil, socket, threading, time
@@ -230,10 +230,6 @@ class OwnedFolder(Folder):
             self.owner = outer
             lock.release()
 
-    def orphaned(self)->bool:
-        "Is this a worker whose owner has died? Then it should stop, and write nothing more"
-        return self.owner is not None and self.owner not in (os.getpid(), os.getppid())
-
     def _owner(self):
         o = self.read_json('owner.json', {})
         return f"process {o['pid']} on {o['host']} since {o['since']}" if 'pid' in o else 'another process'
@@ -246,7 +242,26 @@ class OwnedFolder(Folder):
             except Timeout: return self.read_json('owner.json', {})
 
 # %% ../nbs/04_store.ipynb #de16f076
-class RunFolder(OwnedFolder):
+class StoppableFolder(OwnedFolder):
+    "An owned folder in which anybody may ask the owner, and its workers, to stop"
+    def request_stop(self):
+        "Ask whoever works here to stop after the batch at hand; raises `StoreError`"
+        with disk_errors(self.path):
+            self.path.mkdir(parents=True, exist_ok=True)
+            (self.path/'stop').touch()
+
+    def clear_stop(self):
+        "Take the request back: work may go on; raises `StoreError`"
+        with disk_errors(self.path): (self.path/'stop').unlink(missing_ok=True)
+
+    def orphaned(self)->bool:
+        "Is this a worker whose owner has died? Then it should stop, and write nothing more"
+        return self.owner is not None and self.owner not in (os.getpid(), os.getppid())
+
+    def stop_requested(self)->bool: return os.path.exists(self.path/'stop') or self.orphaned()
+
+# %% ../nbs/04_store.ipynb #e0e00f91
+class RunFolder(StoppableFolder):
     "A run on disk: its key, its pieces, its lock and its Stop file"
     def exists(self)->bool: return (self.path/'run.json').is_file()
 
@@ -256,7 +271,7 @@ class RunFolder(OwnedFolder):
         if not self.exists(): raise StoreError('no run here', self.path, 'check the folder, or train a run into it')
         meta = self.read_json('run.json')
         if not isinstance(meta, dict) or 'schema' not in meta: raise _damaged(self.path/'run.json')
-        if meta['schema'] > SCHEMA: raise StoreError(f"the run was written by a newer tlnb (schema {meta['schema']})", self.path, 'update tlnb')
+        if (n := meta['schema']) > SCHEMA: raise StoreError(f'the run was written by a newer tlnb (schema {n})', self.path, 'update tlnb')
         return meta
 
     def create(self,
@@ -287,15 +302,3 @@ class RunFolder(OwnedFolder):
     )->Path:
         "Folder of what `arm` made of `seed`"
         return self.file(f'arms/{arm}/seed-{int(seed)}' if size is None else f'curve/n-{int(size)}/{arm}/seed-{int(seed)}')
-
-    def stop_requested(self)->bool: return os.path.exists(self.path/'stop') or self.orphaned()
-
-    def request_stop(self):
-        "Ask whoever trains this run to stop after the batch at hand; raises `StoreError`"
-        with disk_errors(self.path):
-            self.path.mkdir(parents=True, exist_ok=True)
-            (self.path/'stop').touch()
-
-    def clear_stop(self):
-        "Take the request back: the run may go on; raises `StoreError`"
-        with disk_errors(self.path): (self.path/'stop').unlink(missing_ok=True)

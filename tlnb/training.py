@@ -51,11 +51,13 @@ class FitResult:
         return table([o.values() for o in self.history], head, f'{self.epochs} epochs, {self.stopped}; kept: epoch {self.best_epoch}')
 
     def plot(self):
-        "Loss by epoch; the dot is what was kept"
+        "Loss by epoch; the dotted line is what was kept"
         from matplotlib.figure import Figure
         ax = (fig := Figure(figsize=(5, 3), layout='constrained')).subplots()
-        for k in ('train_loss', 'valid_loss'): ax.plot([o['epoch'] for o in self.history], [o.get(k) for o in self.history], label=k.split('_')[0])
-        if self.best_epoch: ax.plot(self.best_epoch, self.history[self.best_epoch-1].get('valid_loss'), 'o', color='black', label='kept')
+        def line(k): return [o['epoch'] for o in self.history], [o[k] for o in self.history]
+        ax.plot(*line('train_loss'), label='training rows')
+        ax.plot(*line('valid_loss'), label='inner validation rows')
+        if self.best_epoch: ax.axvline(self.best_epoch, color='grey', linestyle=':', label='kept')
         ax.set(xlabel='epoch', ylabel='loss')
         ax.legend()
         return fig
@@ -135,7 +137,8 @@ class _Finder(_Steps):
 
 class _Ramp:
     "Rates that grow by the same factor each step"
-    def __init__(self, factor, groups, steps=100, low=1e-6, high=1.): self.factor,self.groups,self.steps,self.low,self.high = factor,groups,steps,low,high
+    steps,low,high = 100,1e-6,1.
+    def __init__(self, factor, groups): self.factor,self.groups = factor,groups
     def at(self, step): return self.low * (self.high/self.low)**(step/(self.steps-1))
     def __call__(self, step): return {'lr': layer_rates(self.at(step), self.factor, self.groups)}
 
@@ -169,8 +172,8 @@ class _Place:
         "Save the place, and the learner if there is more to train; raises `StoreError`"
         tensors,meta = capture(learner) if self.stopped is None else ({}, {})
         place = {k: v for k,v in vars(self).items() if k != 'best'}
-        loss,epoch,best = self.best
-        save_tensors(file, tensors | {f'best.{k}': v for k,v in best.items()}, {**meta, 'plan': plan, 'place': place, 'best': [loss, epoch]})
+        tensors |= {f'best.{k}': v for k,v in self.best[2].items()}
+        save_tensors(file, tensors, {**meta, 'plan': plan, 'place': place, 'best': self.best[:2]})
 
     @classmethod
     def read(cls, file, learner, plan):
@@ -184,39 +187,17 @@ class _Place:
 
 def _plan(learner, phases, options):
     shapes = {k: list(v.shape) for k,v in learner.model.state_dict().items() if isinstance(v, torch.Tensor)}
-    parts = dict(phases=[dataclasses.asdict(o) for o in phases], options=options, shapes=shapes, batches=[len(o) for o in learner.dls.loaders])
+    batches = [len(o) for o in learner.dls.loaders]
+    parts = dict(phases=[dataclasses.asdict(o) for o in phases], options=options, shapes=shapes, batches=batches)
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
 # %% ../nbs/22_training.ipynb #0cf8bda2
-class _Fit:
+class _Epochs:
+    "Trains one epoch after the other, and saves the place"
     def __init__(self, learner, phases, file, options, stop, progress, every):
         self.learner,self.phases,self.file,self.options,self.stop,self.progress,self.every = learner,phases,file,options,stop,progress,every
         self.plan = _plan(learner, phases, options)
         self.place,self.resumed,self.cost,self.saved = _Place(), 0, 0., time.perf_counter()
-
-    def run(self):
-        learner,patience = self.learner,self.options['patience']
-        if self.file.exists():
-            self.place = _Place.read(self.file, learner, self.plan)
-            self.resumed = len(self.place.history)
-        else:
-            seed_generators(generators(learner.dls), self.options['seed'])
-            self.place.best = (math.inf, 0, weights(learner.model))
-        p,early = self.place,False
-        while p.stopped is None and p.phase < len(self.phases):
-            phase = self.phases[p.phase]
-            self.begin(phase)
-            while p.done < phase.epochs and p.wait < patience: self.epoch(phase)
-            if early := p.wait >= patience: learner.model.load_state_dict(p.best[2])
-            p.phase,p.done,p.wait = p.phase+1, 0, 0
-        p.stopped = p.stopped or ('early' if early else 'finished')
-
-    def begin(self, phase):
-        learner,p = self.learner,self.place
-        learner.opt.freeze_to(phase.freeze_to)
-        if p.done: return
-        learner.opt.clear_state()
-        if len(p.rates) == p.phase: p.rates.append(find_lr(learner, self.options['lr_factor'], self.stop) if phase.lr == 'find' else float(phase.lr))
 
     def rates(self, step):
         p,o,learner = self.place,self.options,self.learner
@@ -249,6 +230,63 @@ class _Fit:
         self.cost = self.saved - begun
 
 # %% ../nbs/22_training.ipynb #ab4c706e
+class _Fit(_Epochs):
+    "Goes through the phases, from the beginning or from a checkpoint"
+    def begin(self, phase):
+        learner,p = self.learner,self.place
+        learner.opt.freeze_to(phase.freeze_to)
+        if p.done: return
+        learner.opt.clear_state()
+        p.rates.append(find_lr(learner, self.options['lr_factor'], self.stop) if phase.lr == 'find' else float(phase.lr))
+
+    def resume(self):
+        if not self.file.exists():
+            seed_generators(generators(self.learner.dls), self.options['seed'])
+            return _Place(best=(math.inf, 0, weights(self.learner.model)))
+        place = _Place.read(self.file, self.learner, self.plan)
+        self.resumed = len(place.history)
+        return place
+
+    def run(self):
+        p,early,patience = self.resume(), False, self.options['patience']
+        self.place = p
+        while p.stopped is None and p.phase < len(self.phases):
+            phase = self.phases[p.phase]
+            self.begin(phase)
+            while p.done < phase.epochs and p.wait < patience: self.epoch(phase)
+            if early := p.wait >= patience: self.learner.model.load_state_dict(p.best[2])
+            p.phase,p.done,p.wait = p.phase+1, 0, 0
+        p.stopped = p.stopped or ('early' if early else 'finished')
+
+    def run_with_stop(self):
+        "Run within fastai's events; was it interrupted?"
+        learner = self.learner
+        def run():
+            try: self.run()
+            except StopAsked: self.place.stopped = 'stop'; raise
+            except CancelFitException: self.place.stopped = 'early'; raise # a callback of the learner
+        try: learner._with_events(run, 'fit', CancelFitException, learner._end_cleanup)
+        except KeyboardInterrupt:
+            self.place.stopped = 'stop'
+            learner(['after_cancel_fit', 'after_fit'])
+            learner._end_cleanup()
+            return True
+        return False
+
+# %% ../nbs/22_training.ipynb #e4ce575e
+def _run_quietly(learner, fitting):
+    "Run a fit and put back what is the caller's; was it interrupted?"
+    states,threads = random_states(generators([])),torch.get_num_threads()
+    bars = [cb for cb in learner.cbs if type(cb).__name__ == 'ProgressCallback']
+    learner.remove_cbs(bars)
+    try:
+        with learner.no_logging(): return fitting.run_with_stop()
+    finally:
+        learner.add_cbs(bars)
+        torch.set_num_threads(threads)
+        set_random_states(generators([]), states)
+
+# %% ../nbs/22_training.ipynb #2188344a
 def fit(
     learner,                  # fastai Learner with a training and a validation loader; made anew, as for the first call, to resume
     phases:list,              # `Phase`s, in order
@@ -272,34 +310,9 @@ def fit(
     fitting = _Fit(learner, phases, Path(folder)/'checkpoint.safetensors', options, stop, progress, every)
     interrupted = _run_quietly(learner, fitting)
     p = fitting.place
-    learner.model.load_state_dict(p.best[2])
+    if p.best[2]: learner.model.load_state_dict(p.best[2]) # none: interrupted before it began
     if p.stopped != 'stop' and fitting.resumed < len(p.history): fitting.save()
     return FitResult(len(p.history), p.best[1], p.stopped, p.history, p.seconds, p.rates, interrupted, fitting.resumed)
-
-def _run_quietly(learner, fitting):
-    "Run a fit and put back what is the caller's; was it interrupted?"
-    states,threads = random_states(generators([])),torch.get_num_threads()
-    bars = [cb for cb in learner.cbs if type(cb).__name__ == 'ProgressCallback']
-    learner.remove_cbs(bars)
-    try:
-        with learner.no_logging(): return _with_stop(learner, fitting)
-    finally:
-        learner.add_cbs(bars)
-        torch.set_num_threads(threads)
-        set_random_states(generators([]), states)
-
-def _with_stop(learner, fitting):
-    def run():
-        try: fitting.run()
-        except StopAsked: fitting.place.stopped = 'stop'; raise
-        except CancelFitException: fitting.place.stopped = 'early'; raise # a callback of the learner
-    try: learner._with_events(run, 'fit', CancelFitException, learner._end_cleanup)
-    except KeyboardInterrupt:
-        fitting.place.stopped = 'stop'
-        learner(['after_cancel_fit', 'after_fit'])
-        learner._end_cleanup()
-        return True
-    return False
 
 def forget(
     folder, # As for `fit`
