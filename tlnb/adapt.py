@@ -21,7 +21,7 @@ from .html import badge, table
 from .metrics import better, headline
 from .progress import plan_progress
 from .recipe import Recipe
-from .source import describe, find_source, load_fitted
+from .source import Source, find_source, load_fitted
 from .store import RunFolder, load_tensors, plain, run_key
 
 # %% ../nbs/24_adapt.ipynb #7425d168
@@ -194,13 +194,11 @@ def load(cls:Run,
     if not place.exists() and (place.path/'run'/'run.json').is_file(): place = RunFolder(place.path/'run')
     meta = place.meta
     recipe = replace(Recipe.from_dict(meta['recipe']), origins=meta['origins'])
-    run = cls(place, recipe)
-    if recipe.source.data or recipe.source.name: run.source = _source_again(run, recipe)
-    return run
+    return cls(place, recipe, source=_source_again(place, meta.get('source')))
 
-def _source_again(run, recipe):
-    if recipe.source.data: return describe(run.folder.file('source'), origin='trained here') if run.folder.file('source/model.json').is_file() else None
-    return find_source(recipe, run.dataset, None)
+def _source_again(place, said):
+    "The source that the run was trained from, as it was described then"
+    if said: return Source(**{**said, 'folder': str(place.file('source')) if said['origin'] == 'trained here' else said['folder']})
 
 @patch
 def resume(self:Run)->Run:
@@ -286,6 +284,7 @@ def adapt(
         place.clear_stop()
         _describe(place, key, dataset, recipe, source_hash)
         if material: source = find_source(recipe, dataset, place, lambda *_: _prepare_source(material, place))
+        place.write_json('run.json', {**place.meta, 'source': source})
         run = Run(place, recipe, dataset, source)
         _say(run, known)
         run.train(_wanted(recipe, source))
