@@ -97,7 +97,7 @@ def _each_class(f, y, p, w):
 @_metric('classification', 'ROC-AUC')
 def roc_auc(y, p, w): return _each_class(_auc, y, p, w)
 
-@_metric('classification', 'PR-AUC (average precision)')
+@_metric('classification', 'PR-AUC')
 def pr_auc(y, p, w): return _each_class(_average_precision, y, p, w)
 
 @_metric('classification', 'log loss', higher=False, hi=np.inf)
@@ -115,7 +115,7 @@ def _bins(conf, bins=10):
     edges = np.unique(np.quantile(conf, np.arange(1, k)/k)) if k > 1 else np.array([])
     return np.searchsorted(edges, conf, side='left')
 
-@_metric('classification', 'expected calibration error', higher=False)
+@_metric('classification', 'ECE', higher=False)
 def ece(y, p, w):
     conf, true = _confidence(y, p)
     number = _bins(conf)
@@ -138,10 +138,10 @@ def r2(y, p, w):
     spread = w @ z**2 - _ratio((w @ z)**2, w.sum(1))
     return 1 - _ratio(w @ (y - p[:,0])**2, np.where(spread > 1e-20*(w @ y**2), spread, 0.))
 
-@_metric('regression', 'mean absolute error', higher=False, hi=np.inf)
+@_metric('regression', 'MAE', higher=False, hi=np.inf)
 def mae(y, p, w): return _ratio(w @ np.abs(y - p[:,0]), w.sum(1))
 
-@_metric('regression', 'root mean squared error', higher=False, hi=np.inf)
+@_metric('regression', 'RMSE', higher=False, hi=np.inf)
 def rmse(y, p, w): return np.sqrt(_ratio(w @ (y - p[:,0])**2, w.sum(1)))
 
 # %% ../nbs/19_metrics.ipynb #1b560bc3
