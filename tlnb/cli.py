@@ -91,7 +91,7 @@ def _copy(path, to): atomic_write(to, path.read_bytes())
 def _tell(report, out, as_json):
     if as_json: return print(json.dumps(report.to_dict(), indent=2))
     print('\n'.join(report.lines()))
-    for name in ('notebook.ipynb', 'report.html', 'run'): print(f'{name:<15} {out/name}')
+    for what,name in (('notebook', 'notebook.ipynb'), ('report', 'report.html'), ('run', 'run')): print(f'{what:<12} {out/name}')
 
 # %% ../nbs/95_cli.ipynb #ca520e43
 def _gates(report):
