@@ -10,6 +10,7 @@ import asyncio, os, re, signal, sys, tempfile, time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from shutil import get_terminal_size
 
 import nbformat
 from jupyter_client import AsyncKernelManager
@@ -59,7 +60,7 @@ class Line:
         "Show `where`, and how far the run is if it is under way"
         text = where + self._run()
         now = time.monotonic()
-        if self.terminal: self.stream.write(f'\r\x1b[2K{text}  [{clock(now - self.start)}]')
+        if self.terminal: self.stream.write('\r\x1b[2K' + f'{text}  [{clock(now - self.start)}]'[:get_terminal_size().columns - 1])
         elif text != self.last and (now >= self.due or where not in self.last):
             self.stream.write(text + '\n')
             self.last,self.due = text,now + self.every
