@@ -166,3 +166,30 @@ def test_choice_fills_up_from_any_class():
     p = np.array([[.9, .1]]*5 + [[.2, .8]])
     assert len(choose(np.array([0]*5 + [1]), p, ['a', 'b'], 6)) == 6
     assert [w for _, w in choose(np.array([0]*5 + [1]), p, ['a', 'b'], 1)] == ['worst loss']
+
+
+@pytest.fixture(scope='module')
+def loans(tmp_path_factory):
+    "Loans with and without the planted cause, enough of them to learn it, and boosting trained on each"
+    from tlnb import Recipe, load
+    from tlnb.tabular.loans import make_loans
+    def _loans(cause):
+        path = tmp_path_factory.mktemp('loans')/'loans.csv'
+        make_loans('B', n_train=6000, n_judged=600, cause=cause).to_csv(path, index=False)
+        ds = load(Recipe.for_tabular(data=str(path), target='defaulted', data_split='split', explain_evaluations=155, explain_background=25))
+        model = ds.kind.simple(ds.task, 0)['gradient_boosting']
+        model.fit(ds.frame.iloc[ds.train], ds.y[ds.train])
+        return NS(dataset=ds, recipe=ds.recipe, folder=RunFolder(path.parent), best=('simple', 0), fitted=lambda arm, seed: model,
+                  predictions=lambda arm, seed: dict(judged=model.score(ds.frame.iloc[ds.judged])))
+    return _loans
+
+
+def test_the_planted_cause_comes_first_and_in_the_twin_it_does_not(loans):
+    run = loans(True)
+    brokers = [int(i) for i in run.dataset.judged if run.dataset.frame.channel.iloc[i] == 'broker'][:30]
+    with_it = explain(run, items=brokers).to_dict()
+    assert with_it['global'][0]['feature'] == 'channel' and with_it['residual_max'] < 1e-6
+    assert np.mean(['channel' in [t['feature'] for t in i['top'][:2]] for i in with_it['items']]) >= 0.95
+    without = explain(loans(False), items=brokers).to_dict()
+    assert without['global'][0]['feature'] != 'channel'
+    assert np.mean([i['top'][0]['feature'] == 'channel' for i in without['items']]) <= 0.05

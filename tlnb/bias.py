@@ -131,6 +131,7 @@ def _context(who, m, classes, attribute, min_group):
     "Gaps of other predictions, without intervals"
     out = []
     for name,parts in (GAPS if classes else NUMBER_GAPS).items():
+        if who=='labels' and name != 'demographic_parity_difference': continue # labels make no errors
         _,values,_,usable = _stacked(m, parts, min_group)
         if best := widest(values, usable): out.append(dict(of=who, attribute=attribute, metric=name, value=best[0]))
     return out
