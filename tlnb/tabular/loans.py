@@ -45,7 +45,7 @@ def _applicants(domain, n, rng):
 
 # %% ../../nbs/tabular/14_loans.ipynb #a4e2df79
 # what standard scores of strain, steadiness, savings, age add, by purpose; each column sums to zero, so no purpose-blind model sees any of it
-SLOPES = 1.3*np.array([
+SLOPES = 1.7*np.array([
     [ 1.0, -0.7,  0.5, -0.4],
     [-1.0,  0.5,  0.7,  0.5],
     [ 0.6,  1.0, -0.9, -0.5],
@@ -54,7 +54,7 @@ SLOPES = 1.3*np.array([
     [-0.8, -0.6, -0.4, -0.6],
     [ 0.0,  0.0,  0.0,  0.0]])
 # what region B does differently: the concept shift
-SHIFT = np.array([
+SHIFT = .8*np.array([
     [-0.3, -0.2, -0.3,  0.4],
     [ 0.2,  0.1,  0.3,  0.3],
     [ 0.2, -0.3, -0.1,  0.2],
@@ -76,8 +76,8 @@ def _logit(full, slopes, cause, disparity):
     f,b = _factors(full),'seasonal' in full
     purpose = full.purpose.map({p:i for i,p in enumerate(PURPOSES)}).to_numpy()
     known = 1.2*f[:,0] - .8*f[:,1] + .6*(full.existing_loans-.7) + 1.0*(full.housing == 'rent')
-    out = known - 3.0 + (slopes[purpose]*f).sum(1) + .8*f[:,0]*f[:,1]
-    out += .7*f[:,2] - .5 + 1.0*(full.seasonal == 'yes') if b else -.4*(full.insured == 'yes')
+    out = known - 3.7 + (slopes[purpose]*f).sum(1) + .8*f[:,0]*f[:,1]
+    out += .8 + .8*f[:,2] + 1.2*(full.seasonal == 'yes') if b else -.4*(full.insured == 'yes')
     return (out + 3.5*cause*(full.channel == 'broker') + 1.2*disparity*(full.district == 'harbour')).to_numpy()
 
 # %% ../../nbs/tabular/14_loans.ipynb #aa79bac8
@@ -85,11 +85,11 @@ def _source_logit(full, transfer, seed, cause, disparity):
     "Logit of the risk in region A under the relation `transfer` to region B: [n]"
     if transfer == 'strong': return _logit(full, SLOPES, cause, disparity)
     rng = np.random.default_rng([seed, 99])
-    f,other = _factors(full),rng.normal(0, 1.5, (len(SHARES['job'][0]), 2))
-    codes = {k: full[k].map({o:i for i,o in enumerate(SHARES[k][0])}).to_numpy() for k in SHARES}
+    f,jobs,k = _factors(full),SHARES['job'][0],2. if transfer == 'conflict' else 1.
+    job = full.job.map({o:i for i,o in enumerate(jobs)}).to_numpy()
     days = (pd.to_datetime(full.applied_on) - pd.Timestamp('2023-12-18')).dt.days.to_numpy()/200
-    out = (other[codes['job']] * np.stack([f[:,3], days], axis=1)).sum(1) + rng.normal(0, 1.5, 6)[codes['job']]
-    return out - 3.5*(full.channel == 'broker').to_numpy()*(transfer == 'conflict')
+    out = (rng.normal(0, 1.5, (len(jobs), 2))[job] * np.stack([f[:,3], days], axis=1)).sum(1) + rng.normal(0, 1.5, len(jobs))[job]
+    return k*out + (transfer == 'conflict')*(1 - 1.*(full.channel == 'broker').to_numpy())
 
 # %% ../../nbs/tabular/14_loans.ipynb #ea60c66b
 def _draw(domain, n, seed, cause, disparity, transfer):
