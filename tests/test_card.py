@@ -13,9 +13,9 @@ from tlnb.store import RunFolder
 def folder(tmp_path):
     f = RunFolder(tmp_path)
     f.create('0123456789abcdef', dict(modality='tabular', recipe=Recipe.for_tabular(data='loans', target='defaulted', sensitive=['sex']).to_dict(),
-                                      environment=dict(python='3.11.1', platform='Linux', device='cpu', packages=dict(torch='2.15', tlnb='0.1'))))
+                                      environment=dict(python='3.11.1', platform='Linux', device='cpu', packages=dict(torch='2.15', tlnb='0.1')),
+                                      source=dict(name='loans', origin='shipped', licence='', limits='made-up people', trained_on='20,000 loans', year=2026)))
     f.write_json('dataset.json', dict(n_train=240, n_test=80, classes=['no', 'yes'], target='defaulted', fingerprint='ab12', warnings=[]))
-    f.write_json('source.json', dict(name='loans', origin='shipped', licence='', limits='made-up people', trained_on='20,000 loans', year=2026))
     f.write_json('judgement.json', dict(arms=dict(fine_tuning=dict(metric='accuracy', value=0.8, interval=[0.7, 0.9], seeds=3), majority=dict(skipped='not asked for')),
         transfer=dict(verdict='helped', best='fine_tuning', versus='simple', gain=0.1, interval=[0.05, 0.15], metric='accuracy', min_gain=0.01, labels_needed=None,
                       labels_needed_reason='switched off', reason='')))

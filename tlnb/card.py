@@ -30,7 +30,8 @@ def asked(
 def _cell(o):
     "Text that cannot leave its cell or become markup"
     if o is None: return '–'
-    if isinstance(o, float): return f'{o:.3g}'
+    if isinstance(o, float): return f'{o:.3f}' if abs(o) < 100 else f'{o:,.0f}'
+    if isinstance(o, int) and not isinstance(o, bool): return f'{o:,}' if o >= 10_000 else str(o)
     if isinstance(o, list): return _span(o) if len(o)==2 and all(isinstance(x, (int, float)) for x in o) else ', '.join(map(_cell, o))
     return re.sub(r'([|<>`\[\]*_\\])', r'\\\1', ' '.join(str(o).split()))
 
@@ -111,7 +112,7 @@ def card_text(
         f"Model card: {_cell(dataset.get('target') or meta.get('recipe', {}).get('data', {}).get('target') or 'a run')}": _model(meta, dataset, explanation, bias),
         'Intended use': ask('use', 'Who uses the model, to decide what? Who is affected? For what must it not be used?'),
         'Training data': f"{_data(dataset)}\n\n{ask('data', 'Where do the rows come from, when, under which licence or consent? Whom do they not show?')}",
-        'Source model': _source(folder.read_json('source.json')),
+        'Source model': _source(meta.get('source')),
         'How good it is': _judged(judgement),
         'Why it decides so': _explained(explanation),
         'Whom it fails': f"{_checked(bias)}\n\n{ask('fairness', 'Which of these gaps matter here, and why? What happens to those whom it fails?')}",
