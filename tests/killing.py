@@ -9,7 +9,9 @@ Each attempt is a process of its own, forked from one that has done the imports.
 import argparse, importlib, json, os, random, signal, sys, tempfile, time, traceback
 from pathlib import Path
 
-IMPORTS = {'fit': ['learners', 'tlnb.training']} # what to import before forking, by the first word of the worker's name
+# What a worker needs, by the first word of its name: imported before forking
+IMPORTS = {'fit': ['learners', 'tlnb.training'], 'adapt': ['tlnb.adapt', 'tlnb.arms', 'tlnb.tabular.loans', 'tlnb.tabular.modality',
+                                                           'tlnb.tabular.learner', 'tlnb.tabular.carry', 'tlnb.tabular.simple']}
 
 
 def _fit(kind, folder, begin):
@@ -26,6 +28,39 @@ def _fit(kind, folder, begin):
 
 def fit_tabular(folder, begin): return _fit('tabular', folder, begin)
 def fit_vision(folder, begin): return _fit('vision', folder, begin)
+
+
+def adapt_loans(folder, begin, jobs=1):
+    "Source, every arm, two seeds, and a size of the labels-needed curve, with a checkpoint after each epoch"
+    from tlnb.adapt import adapt
+    from tlnb.arms import ARMS
+    from tlnb.dataset import load
+    from tlnb.recipe import Recipe
+    from tlnb.tabular.loans import TARGET, make_loans
+    from tlnb.training import fit
+    fit.__kwdefaults__['every'] = 0.
+    tables = [folder.parent/'a.csv', folder.parent/'b.csv']
+    make_loans('A', n_source=600).to_csv(tables[0], index=False)
+    make_loans('B', n_train=160, n_judged=200).to_csv(tables[1], index=False)
+    recipe = Recipe.for_tabular(data=str(tables[1]), target=TARGET, source_data=str(tables[0]), run_seeds=2, run_jobs=jobs,
+                                train_epochs=5, train_head_epochs=2, train_lr='find', tabular_layers=[16, 8])
+    dataset = load(recipe)
+    begin()
+    run = adapt(dataset, folder=folder)
+    run.train(list(ARMS))
+    run.train(['fine_tuning'], (60,))
+    pieces = [(a, s, None) for a in ARMS for s in run.seeds] + [('fine_tuning', s, 60) for s in run.seeds]
+    predictions = {p: run.predictions(*p) for p in pieces}
+    inner = [{k: v for k,v in run.result(*p)['inner'].items() if v is not None} for p in pieces]
+    assert all(run.result(*p)['status'] == 'done' for p in pieces)
+    return {'splits': [dataset.fingerprint, dataset.train.tolist(), dataset.judged.tolist(), [o['valid_rows'].tolist() for o in predictions.values()]],
+            'scores': [float(x) for o in predictions.values() for k in ('judged', 'valid') for x in o[k].ravel()] + [v for o in inner for v in o.values()]}
+
+def adapt_loans_parallel(folder, begin):
+    "The same in two worker processes, which outlive an owner that is killed"
+    import tlnb.adapt
+    tlnb.adapt.WORKER_START = 0
+    return adapt_loans(folder, begin, jobs=2)
 
 
 class Attempt:

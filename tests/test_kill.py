@@ -6,11 +6,19 @@ import pytest
 
 pytestmark = pytest.mark.skipif(not hasattr(os, 'fork'), reason='needs fork')
 
-@pytest.mark.parametrize('worker', ['fit_tabular', 'fit_vision'])
-def test_killed_and_resumed(worker):
-    tests = Path(__file__).resolve().parent
-    p = subprocess.run([sys.executable, '-W', 'ignore', str(tests/'killing.py'), worker, '--kills', '5'], capture_output=True, text=True, timeout=600,
-                       env={**os.environ, 'OMP_NUM_THREADS': '1', 'PYTHONPATH': str(tests.parent)})
+def kill(worker, kills):
+    "Figures of `tests/bench/kill.py`"
+    script = Path(__file__).resolve().parent/'bench'/'kill.py'
+    p = subprocess.run([sys.executable, str(script), worker, '--kills', str(kills), '--json'], capture_output=True, text=True)
     assert p.returncode == 0, p.stdout + p.stderr
-    figures = json.loads(p.stdout.splitlines()[-1])
-    assert figures['kills'] == 5 and figures['max_difference'] <= 1e-6 and figures['same_splits']
+    figures = json.loads(p.stdout)
+    assert figures['kills'] == kills and figures['same_splits'] and figures['max_difference'] <= 1e-6
+    print(p.stdout)
+
+@pytest.mark.parametrize('worker', ['fit_tabular', 'adapt_loans'])
+def test_killed_and_resumed(worker): kill(worker, 5)
+
+@pytest.mark.bench
+@pytest.mark.timeout(7200)
+@pytest.mark.parametrize('worker,kills', [('fit_tabular', 100), ('fit_vision', 100), ('adapt_loans', 100), ('adapt_loans_parallel', 10)])
+def test_killed_a_hundred_times(worker, kills): kill(worker, kills)

@@ -2,7 +2,7 @@
 import argparse, json, os, subprocess, sys
 from pathlib import Path
 
-WORKERS = ['fit_tabular', 'fit_vision']
+WORKERS = ['fit_tabular', 'fit_vision', 'adapt_loans']
 LINE = ('| {worker} | killed {kills} times in {runs} runs ({after_a_save} after a save, {while_writing} while writing) '
         '| splits {same} | largest difference {max_difference:g} | {seconds} s |')
 
@@ -19,8 +19,9 @@ def main():
         command = [sys.executable, '-W', 'ignore', str(tests/'killing.py'), worker, '--kills', str(args.kills), '--seed', str(args.seed)]
         p = subprocess.run(command, stdout=subprocess.PIPE, text=True, env=env)
         failed |= p.returncode != 0
-        if not p.stdout: print(f'{worker}: failed'); continue
-        figures = json.loads(p.stdout.splitlines()[-1])
+        last = (p.stdout.splitlines() or [''])[-1]
+        if not last.startswith('{'): print(f'{worker}: failed'); continue
+        figures = json.loads(last)
         print(json.dumps(figures) if args.json else LINE.format(**figures, same='the same' if figures['same_splits'] else 'DIFFER'), flush=True)
     sys.exit(failed)
 
