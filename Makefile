@@ -55,4 +55,4 @@ sync: .venv/ready-test docs
 	$(BIN)/nbdev-clean
 
 sources: .venv/ready-run
-	OMP_NUM_THREADS=1 $(BIN)/python -c "from tlnb.tabular.loans import train_shipped; train_shipped()"
+	OMP_NUM_THREADS=1 $(BIN)/python -c "from tlnb.tabular.ship import ship_loans; ship_loans()"
