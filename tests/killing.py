@@ -117,7 +117,7 @@ def unbroken(worker, folder):
 def broken(worker, folder, kills, span, rng):
     "Work with up to `kills` kills, then to the end: the outcome, and for each kill whether something was saved, and whether a file was being written"
     folder.mkdir()
-    struck,attempts,left = [],[],span
+    struck,attempts,known,left = [],[],set(),span
     while len(struck) < kills:
         attempts.append(attempt := Attempt(worker, folder))
         if attempt.wait(delay := rng.uniform(0, left)): break
@@ -125,9 +125,9 @@ def broken(worker, folder, kills, span, rng):
         attempt.kill(group=rng.random() < 0.5)
         if attempt.outcome.exists(): break # it was done just then
         files = [o for o in (folder/'work').rglob('*') if o.is_file()]
-        writing = [o for o in files if o.name.endswith('.tmp')]
-        struck.append((len(files) > len(writing), bool(writing)))
-        for o in writing: o.unlink()
+        temps = {o for o in files if o.name.endswith('.tmp')}
+        struck.append((len(files) > len(temps), bool(temps - known)))
+        known |= temps
     if not attempt.outcome.exists():
         attempts.append(last := Attempt(worker, folder))
         if not last.wait(): raise SystemExit('a resumed worker takes too long')
