@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['MISSING', 'GAPS', 'NUMBER_GAPS', 'group_names', 'attributes', 'pool', 'verdict', 'BiasGateError', 'BiasReport',
-           'bias_html', 'plot_bias', 'read_predictions', 'check_bias', 'judge']
+           'plot_bias', 'read_predictions', 'check_bias', 'judge']
 
 # %% ../nbs/33_bias.ipynb #26635b72
 import numpy as np
@@ -210,23 +210,18 @@ class BiasReport:
         "Rates of the groups with their intervals (matplotlib `Figure`)"
         return plot_bias(self.info)
 
-    def _repr_html_(self):
-        picture = svg(self.plot(), 'Rates of each group with their 95 % intervals') if self.info['groups'] else ''
-        return Html(f"<div class='tlnb'>{picture}</div>{bias_html(self.info)}")
+    def _repr_html_(self): return _page(self.info, self.plot())
 
 # %% ../nbs/33_bias.ipynb #0f4d954b
-def bias_html(
-    info:dict, # `BiasReport.to_dict()`
-)->Html:
-    "Verdict, gaps, groups and notes, without the picture"
-    d = info
+def _page(d, fig):
     if d['verdict'] is None: return Html(f"<div class='tlnb'>{badge('bias: not checked', 'none')} {to_html(d['reason'])}</div>")
-    gaps = [[o['attribute'], o['metric'].replace('_', ' '), o['value'], _span(o['interval']), _pair(o), badge(o['verdict'], _KIND[o['verdict']]), o['reason']]
+    picture = svg(fig, 'Rates of each group with their 95 % intervals')
+    gaps = [[o['attribute'], o['metric'].replace('_', ' '), _value(o), _span(o['interval']), _pair(o), badge(o['verdict'], _KIND[o['verdict']]), o['reason']]
             for o in d['gaps']]
     shown = table(gaps, ['attribute', 'gap', 'value', '95 % interval', 'between', 'verdict', 'why'], f"Gaps of {d['model']}, judged against {d['limit']:g}")
     notes = ''.join(f'<li>{to_html(o)}</li>' for o in [*d['notes'], *d['undecided']])
     signed = f" gate overridden: {d['gate']['reason']}" if d['verdict']=='fail' and d['gate']['reason'] else ''
-    return Html(f"<div class='tlnb'>{badge('bias: ' + d['verdict'], _KIND[d['verdict']])}{to_html(signed)}{shown}{_groups_table(d['groups'])}<ul>{notes}</ul></div>")
+    return Html(f"<div class='tlnb'>{badge('bias: ' + d['verdict'], _KIND[d['verdict']])}{to_html(signed)}{picture}{shown}{_groups_table(d['groups'])}<ul>{notes}</ul></div>")
 
 def _groups_table(groups):
     wide = ['accuracy', 'selection_rate', 'true_positive_rate', 'false_positive_rate', 'mae', 'mean_error']
@@ -235,6 +230,7 @@ def _groups_table(groups):
     rows = [[*who, *(_one(cells[(*who, k)]) for k in names)] for who in dict.fromkeys(c[:3] for c in cells)]
     return table(rows, ['attribute', 'group', 'rows', *(k.replace('_', ' ') for k in names)], 'Groups: value and 95 % interval')
 
+def _value(o): return '–' if o['value'] is None else f"{o['value']:.3f}"
 def _span(o): return '–' if o is None else f'{o[0]:.3f} to {o[1]:.3f}'
 def _pair(o): return f"{o['lowest']} (low), {o['highest']} (high)" + (f", class {o['class']}" if 'class' in o else '')
 def _one(o): return '–' if o['interval'] is None else f"{o['value']:.3f} ({_span(o['interval'])})"

@@ -179,8 +179,8 @@ class Explanation:
 
     def _repr_html_(self):
         d = self.info
-        sure = f"additivity error {d['residual_max']:.1g} of {d['residual_limit']:g} allowed"
-        general = table([[g['feature'], g['mean_abs']] for g in d['global'][:10]], ['feature', 'mean |value|'],
+        sure = f"{'does not add up' if d['marked'] else 'adds up'}: error {max(d['residual_max'], 1e-6):.1g} or less, {d['residual_limit']:g} allowed"
+        general = table([[g['feature'], f"{g['mean_abs']:.3g}"] for g in d['global'][:10]], ['feature', 'mean |value|'],
                         f"In general: over {d['global_rows']} judged rows drawn by the seed")
         rows = [[i['id'], i['label'], i['predicted'], _out(d, i['output']), _because(i), i['why']] for i in d['items']]
         single = table(rows, ['item', 'label', 'predicted', d['unit'], 'what counted most', 'chosen as'],
