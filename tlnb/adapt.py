@@ -130,10 +130,8 @@ def learner(self:Run):
 # %% ../nbs/24_adapt.ipynb #0093de10
 WORKER_START = 20 # seconds that starting worker processes costs on a slow machine
 
-def _train_one(path, dataset, arm, seed, size, source):
-    folder = RunFolder(path)
-    if folder.stop_requested(): return None
-    return train_piece(dataset, arm, seed, folder, source, size)
+def _train_one(folder, dataset, arm, seed, size, source):
+    return None if folder.stop_requested() else train_piece(dataset, arm, seed, folder, source, size)
 
 def _train_all(folder, dataset, tasks, source, jobs, done):
     from joblib import Parallel, delayed
@@ -142,10 +140,10 @@ def _train_all(folder, dataset, tasks, source, jobs, done):
         if jobs > 1 and spent*len(tasks) > WORKER_START: break
         arm, *_ = task = tasks.pop(0)
         start = time.monotonic()
-        done(task, _train_one(folder.path, dataset, *task, source))
+        done(task, _train_one(folder, dataset, *task, source))
         if ARMS[arm].neural: spent = max(spent, time.monotonic() - start)
     if not tasks or folder.stop_requested(): return
-    work = Parallel(n_jobs=jobs, return_as='generator')(delayed(_train_one)(folder.path, dataset, *t, source) for t in tasks)
+    work = Parallel(n_jobs=jobs, return_as='generator')(delayed(_train_one)(folder, dataset, *t, source) for t in tasks)
     for task, r in zip(tasks, work): done(task, r)
 
 # %% ../nbs/24_adapt.ipynb #f5689d83

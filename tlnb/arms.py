@@ -51,7 +51,7 @@ class Work:
     source: Fitted|None  # what is transferred
     fit_rows: np.ndarray # row numbers to fit on
     valid_rows: np.ndarray # row numbers to choose on
-    stop: object         # function() -> bool, asked after each batch
+    folder: object       # `RunFolder`: asked after each batch whether to stop
     progress: object     # function(epoch, total, row), called after each epoch
 
     @property
@@ -135,7 +135,7 @@ def _train(name, w):
     learner = w.kind.learner(model, prep, w.dataset, w.fit_rows, w.valid_rows, w.recipe, w.seed)
     phases = _phases(name, t)
     r = fit(learner, phases, w.place, seed=w.seed, patience=t.patience, weight_decay=t.weight_decay, warmup=t.warmup,
-        lr_factor=t.lr_factor if carried else 1, stop=w.stop, progress=w.progress)
+        lr_factor=t.lr_factor if carried else 1, stop=w.folder.stop_requested, progress=w.progress)
     free = learner.splitter(learner.model)
     free = sum(p.numel() for g in (free[-1:] if phases[-1].freeze_to == -1 else free) for p in g)
     said = dict(status='stopped' if r.stopped == 'stop' else 'done', epochs=r.epochs, best_epoch=r.best_epoch, ended=r.stopped, lr=r.lr, seconds=r.seconds,
@@ -198,7 +198,7 @@ def train_piece(
     start = time.monotonic()
     with _alone(seed):
         fit_rows,valid_rows = dataset.inner(seed, size)
-        w = Work(dataset, dataset.recipe, seed, place, source and source.fitted(), fit_rows, valid_rows, folder.stop_requested, told)
+        w = Work(dataset, dataset.recipe, seed, place, source and source.fitted(), fit_rows, valid_rows, folder, told)
         try: model,said = _WAYS[arm](w)
         except Skipped as e: return _write(place, {**about, 'reason': str(e)})
         said = {**about, 'status': 'done', 'seconds': time.monotonic() - start, 'device': 'cpu', 'trainable_parameters': None, **said}
@@ -210,7 +210,8 @@ def _write(place, result):
     return result
 
 def _keep(w, model, said, steps):
-    "Write what a piece came to"
+    "Write what a piece came to; a worker whose owner was killed leaves it to the next owner"
+    if w.folder.orphaned(): return said
     judged,valid = (np.asarray(model.score(w.rows(r)), dtype='float64') for r in (w.dataset.judged, w.valid_rows))
     if isinstance(model, Fitted):
         said['parameters'] = model.parameters
@@ -243,7 +244,7 @@ def train_source(
     steps = Progress(folder, data.recipe.train.epochs, 'source').start('source model')
     seed = data.recipe.run.seed
     with _alone(seed):
-        w = Work(data, data.recipe, seed, place, None, *data.inner(seed), folder.stop_requested, lambda epoch, total, row: steps.step(epoch - steps.done))
+        w = Work(data, data.recipe, seed, place, None, *data.inner(seed), folder, lambda epoch, total, row: steps.step(epoch - steps.done))
         model,said = _train('from_scratch', w)
         model.info |= dict(name=Path(str(data.recipe.data.path)).stem, origin='trained here')
         return _keep(w, model, dict(arm='source', seed=seed, metric=headline(data.task, data.recipe.transfer.metric), **said), steps)
