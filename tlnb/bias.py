@@ -136,6 +136,7 @@ def _context(who, m, classes, attribute, min_group):
         if best := widest(values, usable): out.append(dict(of=who, attribute=attribute, metric=name, value=best[0]))
     return out
 
+# %% ../nbs/33_bias.ipynb #878b6e12
 def _gaps(m, classes, attribute, r):
     "The gaps of one attribute, judged"
     out = []

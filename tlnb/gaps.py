@@ -62,6 +62,7 @@ def widest(
     f = int(spread.argmax())
     return None if np.isneginf(spread[f]) else (float(spread[f]), (f, int(lo[f].argmin()), int(hi[f].argmax())))
 
+# %% ../nbs/32_gaps.ipynb #9a8ce300
 def gap_interval(
     values:np.ndarray, # [F, K]
     draws:np.ndarray,  # [samples, F, K] of the same
