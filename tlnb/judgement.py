@@ -59,8 +59,9 @@ def labels_words(
     def count(side, who):
         if d[side] is None: return f"{who} did not get there with {d['not_reached_by']:,} labels"
         lo, hi = d[f'{side}_interval'] or [None, None]
+        if d[f'{side}_at_most']: return f'{who} needed at most {d[side]:,} labels'
         span = '' if lo is None else f' ({lo:,} or more)' if hi is None else f' ({lo:,} to {hi:,})' if hi > lo else ''
-        return f"{who} needed {'at most ' if d[f'{side}_at_most'] else ''}{d[side]:,} labels{span}"
+        return f"{who} needed {d[side]:,} labels{span}"
     return f"For {metric(d['metric']).words} {d['target_value']:.3f}, {count('transfer', words(transfer['best']))}; {count('from_scratch', 'training from scratch')}."
 
 def compute_words(

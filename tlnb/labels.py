@@ -47,7 +47,7 @@ def needed(
     i, rows = np.maximum(j - 1, 0), np.arange(len(values))
     a, b = values[rows,i], values[rows,j]
     share = np.divide(target - a, b - a, out=np.ones(len(values)), where=b > a)
-    n = np.exp(x[i] + np.clip(share, 0, 1)*(x[j] - x[i]))
+    n = np.where(j == 0, sizes[0], np.exp(x[i] + np.clip(share, 0, 1)*(x[j] - x[i])))
     return np.where(np.isnan(values).any(1) | np.isnan(target), np.nan, np.where(reached.any(1), n, np.inf))
 
 # %% ../nbs/30_labels.ipynb #776d8fd6
@@ -59,14 +59,13 @@ def _curve(sizes, preds, y, name, draws):
     return better(name)*values.mean(1), better(name)*np.stack(reps, 1)
 
 def _bound(x): return None if x is None or not np.isfinite(x) else float(x)
+def _whole(x): return x if x is None else int(np.ceil(x - 1e-6))
 
-def _labels(point, reps):
-    "Labels and their interval; None is beyond what was measured"
-    span = interval(reps)
-    if span is not None: span = [min(span[0], point), max(span[1], point)] if np.isfinite(point) else [span[0], np.inf]
-    return _bound(point), None if span is None or not np.isfinite(span[0]) else [_bound(o) for o in span]
-
-def _whole(x): return x if x is None else [_whole(o) for o in x] if isinstance(x, list) else int(np.ceil(x - 1e-6))
+def _span(low, high, point=np.nan):
+    "[lo, hi] from resamples of a lower and of an upper bound, the measured point inside; an open end is None"
+    ends = interval(low), interval(high)
+    if None in ends or not np.isfinite(ends[0][0]): return None
+    return [_bound(np.fmin(ends[0][0], point)), _bound(np.fmax(ends[1][1], point))]
 
 def labels_needed(
     sizes:list[int],        # [S] training rows
@@ -86,18 +85,24 @@ def labels_needed(
     found = {side: [needed(sizes, v, aim) for v,aim in zip(up[side], aims)] for side in preds}
     if unlabelled: found['transfer'] = [np.where(np.isfinite(o), 0., o) for o in found['transfer']]
     for side,(n,b) in found.items():
-        res[side], res[f'{side}_interval'] = map(_whole, _labels(n[0], b))
-        res[f'{side}_at_most'] = res[side] == sizes[0]
+        span = _span(_least(b, sizes), b, n[0])
+        res |= {side: _whole(_bound(n[0])), f'{side}_interval': span and [_whole(o) for o in span], f'{side}_at_most': bool(n[0] == sizes[0])}
     if None in (res['transfer'], res['from_scratch']): res['not_reached_by'] = sizes[-1]
-    return {**res, **_ratio(found), 'sizes': list(sizes), 'curve': _points(sizes, curves, name)}
+    return {**res, **_ratio(found, sizes), 'sizes': list(sizes), 'curve': _points(sizes, curves, name)}
 
 # %% ../nbs/30_labels.ipynb #c64b2f5d
-def _ratio(found):
-    t, s = found['transfer'], found['from_scratch']
-    both = [np.where(np.isinf(b) & np.isfinite(a), 0., np.divide(a, b, out=np.full(len(a), np.nan), where=np.isfinite(b))) for a,b in zip(t, s)]
-    point = both[0][0] if np.isfinite(t[0][0]) and np.isfinite(s[0][0]) else np.nan
-    ratio, span = _labels(point, both[1])
-    return dict(ratio=ratio, ratio_interval=span)
+def _least(n, sizes):
+    "The least labels that resamples leave open: none where the smallest size is enough, the largest size where none is"
+    return np.where(n == sizes[0], 0., np.where(np.isinf(n), sizes[-1], n))
+
+def _ratio(found, sizes):
+    (t, tb), (s, sb) = found['transfer'], found['from_scratch']
+    known = np.isfinite(t[0]) and np.isfinite(s[0]) and s[0] > sizes[0]
+    point = float(t[0]/s[0]) if known else np.nan
+    with np.errstate(divide='ignore', invalid='ignore'):
+        low, high = (a/b for a,b in ((_least(tb, sizes), sb), (tb, _least(sb, sizes))))
+    low, high = (np.where(np.isnan(tb) | np.isnan(sb), np.nan, np.where(np.isnan(o), np.inf, o)) for o in (low, high))
+    return dict(ratio=_bound(point), ratio_interval=_span(low, high, point))
 
 def _points(sizes, curves, name):
     "The measured curve as rows of a table"

@@ -69,8 +69,7 @@ def plot_labels(
         ax.fill_between(n, [o[0] for o in spans], [o[1] for o in spans], color=c['color'], alpha=0.18, lw=0)
         ax.plot(n, [o['value'] for o in rows], marker=c['marker'], ms=6, lw=2, color=c['color'], label=title)
     aim = labels['target_value']
-    ax.axhline(aim, color='#000000', lw=1, ls=(0, (4, 3)))
-    ax.annotate(f'target {aim:.3f}', (labels['sizes'][0], aim), (0, 4), textcoords='offset points', fontsize=9)
+    ax.axhline(aim, color='#000000', lw=1, ls=(0, (4, 3)), label=f'target {aim:.3f}')
     for side in ('transfer', 'from_scratch'):
         if labels[side]: ax.plot(labels[side], aim, 'D', ms=7, color='#000000', zorder=3)
     ax.set_xscale('log')

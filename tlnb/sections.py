@@ -85,6 +85,10 @@ def figure(picture, caption)->Html:
     "A picture with its caption"
     return Html(f'<figure>{picture}<figcaption>{to_html(caption)}</figcaption></figure>')
 
+def _fold(title, body): return f'<details><summary>{to_html(title)}</summary>{body}</details>'
+
+def _three(x): return x if x is None else f'{x:.3f}'
+
 def _said(*texts): return ''.join(f'<p>{to_html(o)}</p>' for o in texts if o)
 
 def transfer_section(r)->Html:
@@ -103,20 +107,21 @@ def labels_section(r)->Html:
     d = t and t['labels_needed']
     if not d: return Html(_said(labels_line(r)))
     picture = figure(svg(plot_labels(d, t['best']), labels_label(d)), 'Score over labelled rows, with 95 % intervals; diamonds mark where the target is reached.')
-    rows = [[o['size'], words(t['best'] if o['side'] == 'transfer' else o['side']), o['value'], '–' if not o['interval'] else f"{o['interval'][0]:.3f} to {o['interval'][1]:.3f}"]
+    rows = [[o['size'], words(t['best'] if o['side'] == 'transfer' else o['side']), _three(o['value']), '–' if not o['interval'] else f"{o['interval'][0]:.3f} to {o['interval'][1]:.3f}"]
         for o in d['curve']]
     aim = 'The target is what training from scratch reaches with all labels.' if d['target'] == 'auto' else 'The target was set in the recipe.'
-    return Html(_said(labels_words(t), aim) + picture + table(rows, ['labelled rows', 'arm', metric(d['metric']).words, '95 % interval'], 'The curve in figures'))
+    return Html(_said(labels_words(t), aim) + picture
+        + _fold('The curve in figures', table(rows, ['labelled rows', 'arm', metric(d['metric']).words, '95 % interval'])))
 
 def reliability_section(r)->Html:
     "Do the probabilities come true?"
     found, t = r.get('calibration'), r['transfer']
     if not found: return Html(_said('Numbers are predicted, not probabilities.' if r['arms'] else r['arms_reason']))
     shown = [k for k in (t['best'], t['versus']) if k in found] or list(found)
-    rows = [[words(k), o['confidence'], o['true'], o['n']] for k in shown for o in found[k]]
+    rows = [[words(k), _three(o['confidence']), _three(o['true']), o['n']] for k in shown for o in found[k]]
     picture = figure(reliability_picture(found, r['arms'], t, r.get('event', '')),
         'On the diagonal a probability of 80 % comes true in 80 of 100 cases. Each dot is a bin; its area grows with its rows.')
-    return Html(picture + table(rows, ['arm', 'probability given', 'share that came true', 'rows, all seeds'], 'The bins in figures'))
+    return Html(picture + _fold('The bins in figures', table(rows, ['arm', 'probability given', 'share that came true', 'rows, all seeds'])))
 
 def data_section(r)->Html:
     "Counts, and each warning with its cure"
@@ -146,7 +151,7 @@ def explanation_section(r)->Html:
     from tlnb.explain import plot_explanation
     e = r['explanation']
     if not e: return Html(_said(r['explanation_reason']))
-    top = [[o['feature'], o['mean_abs']] for o in e['global'][:12]]
+    top = [[o['feature'], _three(o['mean_abs'])] for o in e['global'][:12]]
     label = 'Mean absolute contribution of each feature: ' + ', '.join(f"{o['feature']} {o['mean_abs']:.3g}" for o in e['global'][:6])
     return Html(figure(svg(plot_explanation(e), label), 'In general, and row by row. ' + e.get('explains', '').capitalize() + '.')
         + table(top, ['feature', 'mean |contribution|'], 'What counts in general') + _said(e.get('says_not', '')))
@@ -157,8 +162,6 @@ def bias_section(r)->Html:
     return Html(BiasReport(r['bias'])._repr_html_() if r['bias'] else _said(r['bias_reason']))
 
 # %% ../nbs/34_sections.ipynb #ffdd31fb
-def _fold(title, body): return f'<details><summary>{to_html(title)}</summary>{body}</details>'
-
 def made_section(r)->Html:
     "The resolved recipe with the origin of each value, and the environment"
     origins, rows = r.get('origins', {}), []
