@@ -45,7 +45,7 @@ def _applicants(domain, n, rng):
 
 # %% ../../nbs/tabular/14_loans.ipynb #a4e2df79
 # what standard scores of strain, steadiness, savings, age add, by purpose; each column sums to zero, so no purpose-blind model sees any of it
-SLOPES = 1.7*np.array([
+SLOPES = 1.5*np.array([
     [ 1.0, -0.7,  0.5, -0.4],
     [-1.0,  0.5,  0.7,  0.5],
     [ 0.6,  1.0, -0.9, -0.5],
@@ -75,10 +75,10 @@ def _logit(full, slopes, cause, disparity):
     "Logit of the risk that a loan is not paid back: [n]"
     f,b = _factors(full),'seasonal' in full
     purpose = full.purpose.map({p:i for i,p in enumerate(PURPOSES)}).to_numpy()
-    known = 1.2*f[:,0] - .8*f[:,1] + .6*(full.existing_loans-.7) + 1.0*(full.housing == 'rent')
-    out = known - 3.7 + (slopes[purpose]*f).sum(1) + .8*f[:,0]*f[:,1]
-    out += .8 + .8*f[:,2] + 1.2*(full.seasonal == 'yes') if b else -.4*(full.insured == 'yes')
-    return (out + 3.5*cause*(full.channel == 'broker') + 1.2*disparity*(full.district == 'harbour')).to_numpy()
+    known = 1.3*f[:,0] - .9*f[:,1] + .7*(full.existing_loans-.7) + 1.2*(full.housing == 'rent')
+    out = known - 4.2 + (slopes[purpose]*f).sum(1) + .8*f[:,0]*f[:,1]
+    out += 1.0 + .9*f[:,2] + 1.2*(full.seasonal == 'yes') if b else -.4*(full.insured == 'yes')
+    return (out + 3.5*cause*(full.channel == 'broker') + 2.0*disparity*(full.district == 'harbour')).to_numpy()
 
 # %% ../../nbs/tabular/14_loans.ipynb #aa79bac8
 def _source_logit(full, transfer, seed, cause, disparity):
@@ -106,7 +106,7 @@ def _draw(domain, n, seed, cause, disparity, transfer):
 def make_loans(
     domain:str='B',         # 'A': the source, many rows; 'B': the target, few, with a `split` column
     n_train:int=240,        # labelled rows of B, `split` = train
-    n_judged:int=1500,      # rows of B kept for judging, `split` = test
+    n_judged:int=3000,      # rows of B kept for judging, `split` = test
     seed:int=0,             # the same seed draws the same people, with a plant or without it
     cause:bool=True,        # plant the cause: `channel` = broker
     disparity:bool=True,    # plant the disparity: `district` = harbour
@@ -124,7 +124,7 @@ def make_loans(
 # %% ../../nbs/tabular/14_loans.ipynb #808bafbe
 def loan_risk(
     domain:str='B',         # 'A' or 'B'
-    n:int=1740,             # rows: n_train + n_judged, or n_source
+    n:int=3240,             # rows: n_train + n_judged, or n_source
     seed:int=0,             # as for `make_loans`
     cause:bool=True,        # as for `make_loans`
     disparity:bool=True,    # as for `make_loans`
