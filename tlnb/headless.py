@@ -51,7 +51,7 @@ class Line:
     def __init__(self,
         folder:Path=None,  # Run folder whose progress is shown
         stream=None,       # Text stream; None: standard error
-        every:float=10,    # Seconds between lines where the stream is no terminal
+        every:float=3,     # Seconds between lines where the stream is no terminal
     ):
         self.folder,self.stream,self.every = folder,stream or sys.stderr,every
         self.terminal,self.start,self.last,self.due = self.stream.isatty(),time.monotonic(),'',0.
