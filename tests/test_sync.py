@@ -60,6 +60,13 @@ def test_template_steps():
         assert steps == [s for o in nb['cells'] if (s := o['metadata'].get('tlnb', {}).get('step')) and not s.startswith('imports')]
 
 
+def test_architecture_lists_every_notebook():
+    text = (ROOT/'docs/architecture.md').read_text()
+    listed = set(re.findall(r'^\| `([\w/]+)` \|', text, re.M))
+    there = {str(p.relative_to(ROOT/'nbs').with_suffix('')) for p in ROOT.glob('nbs/**/*.ipynb') if '.ipynb_checkpoints' not in p.parts}
+    assert listed == there - {'index'}
+
+
 # hosts that packages come from, and options that name one; put together here so that this file is not found itself
 HOSTS = '|'.join(['pypi' + r'\.org', 'python' + 'hosted', 'npm' + r'js\.(org|com)', 'yarn' + r'pkg\.com', r'anaconda' + r'\.(org|com)',
     'download' + r'\.pytorch', 'arti' + 'factory', 'index' + '-url', 'index' + '_url', 'find' + '-links'])
