@@ -88,22 +88,25 @@ def _majority(w):
 
 class _Padded:
     "An estimator whose training rows may have lacked the last classes."
-    def __init__(self, estimator, width): self.estimator,self.width = estimator,width
+    def __init__(self, estimator, width): self.estimator,self.width,self.before = estimator,width,None
     def score(self, frame):
         p = self.estimator.score(frame)
         return np.pad(p, ((0, 0), (0, self.width - p.shape[1])))
 
+def _members(w, rows):
+    "Every estimator, fitted on these rows"
+    return {name: _Padded(e.fit(w.rows(rows), w.dataset.y[rows]), w.n_out) for name,e in w.kind.simple(w.dataset.task, w.seed).items()}
+
 def _simple(w):
-    "The best member on the inner split; what the others come to on the judged rows is told, not used"
-    metric = headline(w.dataset.task, w.recipe.transfer.metric)
-    members,said = {},{}
-    for name,e in w.kind.simple(w.dataset.task, w.seed).items():
-        m = members[name] = _Padded(e.fit(w.rows(w.fit_rows), w.dataset.y[w.fit_rows]), w.n_out)
-        judged = score_all(w.dataset.task, w.dataset.y[w.dataset.judged], m.score(w.rows(w.dataset.judged)))
-        said[name] = dict(inner=w.inner(m.score(w.rows(w.valid_rows))), judged=judged)
+    "The best member on the inner split, fitted again on all training rows; what the others come to on the judged rows is told, not used"
+    metric,ds = headline(w.dataset.task, w.recipe.transfer.metric),w.dataset
+    first,final = (_members(w, rows) for rows in (w.fit_rows, np.concatenate([w.fit_rows, w.valid_rows])))
+    said = {name: dict(inner=w.inner(first[name].score(w.rows(w.valid_rows))),
+                       judged=score_all(ds.task, ds.y[ds.judged], m.score(w.rows(ds.judged)))) for name,m in final.items()}
     value = lambda name: -np.inf if (v := said[name]['inner'][metric]) is None else better(metric)*v
-    best = max(members, key=value)
-    return members[best], dict(chosen=best, members=said)
+    best = max(final, key=value)
+    final[best].before = first[best]
+    return final[best], dict(chosen=best, members=said)
 
 # %% ../nbs/23_arms.ipynb #a0195f67
 class Skipped(Exception): "The arm does not apply here; the text says why."
@@ -212,7 +215,8 @@ def _write(place, result):
 def _keep(w, model, said, steps):
     "Write what a piece came to; a worker whose owner was killed leaves it to the next owner"
     if w.folder.orphaned(): return said
-    judged,valid = (np.asarray(model.score(w.rows(r)), dtype='float64') for r in (w.dataset.judged, w.valid_rows))
+    before = getattr(model, 'before', None) or model    # as it was when it was chosen
+    judged,valid = (np.asarray(m.score(w.rows(r)), dtype='float64') for m,r in ((model, w.dataset.judged), (before, w.valid_rows)))
     if isinstance(model, Fitted):
         said['parameters'] = model.parameters
         model.save(w.place)
@@ -231,8 +235,12 @@ def source_data(
     "`Dataset` that the source learns from, or None where the recipe names none; `DataError` where it cannot be read"
     r = dataset.recipe
     if not r.source.data: return None
-    return load(r.with_({'data.path': r.source.data, 'data.target': dataset.target, 'data.split': '', 'data.group': '', 'data.sensitive': None,
-        'data.task': dataset.task, 'data.judged': 0.05, 'data.inner': 0.1, 'source.data': None}), folder)
+    plain = r.with_({'data.path': r.source.data, 'data.target': dataset.target, 'data.split': '', 'data.group': '', 'data.drop': [], 'data.keep': [],
+        'data.sensitive': None, 'data.task': dataset.task, 'data.judged': 0.05, 'data.inner': 0.1, 'source.data': None})
+    data,d = load(plain, folder),r.data
+    named = {'data.group': d.group, 'data.drop': [*d.drop, d.split], 'data.keep': d.keep}
+    there = {k: [c for c in v if c in data.frame] if isinstance(v, list) else v if v in data.frame else '' for k,v in named.items()}
+    return load(plain.with_(there), folder) if any(there.values()) else data
 
 def train_source(
     data,      # `Dataset`, as `source_data` gives it
