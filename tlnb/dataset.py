@@ -221,7 +221,7 @@ def _check_sides(target, train, judged):
         one = f'class {target.classes[target.y[rows[0]]]!r}' if target.classes else f'value {target.y[rows[0]]:g}'
         if what == 'training' or target.classes and len(target.classes) == 2 and min(np.bincount(target.y)) >= 2:
             raise DataError(f'the {what} rows hold one class only' if target.classes else f'the {what} rows hold one value only',
-                f'{len(rows):,} rows of {one}', 'use another split or data.group, or add rows of the other classes')
+                f'{count(len(rows), "row")} of {one}', 'use another split or data.group, or add rows of the other classes')
 
 # %% ../nbs/12_dataset.ipynb #6b1992f6
 NO_ROWS = 'data.path', 'data.judged', 'data.inner', 'data.sensitive'    # the rest of data.* changes rows, columns or target

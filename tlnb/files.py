@@ -35,6 +35,7 @@ def _bom(head)->str:
 
 def _refuse(head, path):
     "`DataError` where the first bytes are no text"
+    if path.lower().endswith('.parquet'): raise DataError('broken Parquet', f'{path} does not begin as Parquet does', 'write the file again')
     if looks := next((o for b,o in MAGIC.items() if head.startswith(b)), ''):
         raise DataError('not a table', f'{path} is {looks}', CURES.get(looks, 'give CSV, TSV, JSON Lines or Parquet'))
     if _bom(head) or _wide(head): return

@@ -7,22 +7,22 @@ __all__ = ['clusters', 'strata', 'split', 'order']
 
 # %% ../nbs/10_splits.ipynb #61ef338e
 import numpy as np
+import pandas as pd
 
 # %% ../nbs/10_splits.ipynb #2720d0bb
 def _merge(
-    number, # group number per row, starting at 0
-    key,    # a further label per row; None, NaN: belongs to nobody
-)->np.ndarray:
+    parent:list, # for each row another row of its group, or itself; changed in place
+    key,         # a label per row; None or NaN belongs to nobody
+):
     "Unite the groups whose rows share a value of `key`"
-    number, seen, parent = np.asarray(number), {}, list(range(int(number.max(initial=-1))+1))
     def root(a):
         while parent[a] != a: parent[a] = parent[parent[a]]; a = parent[a]
         return a
-    for n,k in zip(number.tolist(), key):
-        if k is None or k != k: continue
-        a, b = root(n), root(seen.setdefault(k, n))
+    codes = pd.factorize(np.asarray(key, dtype=object))[0]
+    shared, first = np.flatnonzero((np.bincount(codes+1) > 1)[codes+1] & (codes >= 0)), {}
+    for row,code in zip(shared.tolist(), codes[shared].tolist()):
+        a, b = root(row), root(first.setdefault(code, row))
         parent[max(a, b)] = min(a, b)
-    return np.array([root(n) for n in number.tolist()], dtype=np.int64)
 
 # %% ../nbs/10_splits.ipynb #5e418452
 def clusters(
@@ -30,10 +30,10 @@ def clusters(
     *keys,  # one label per row each; None or NaN stands alone
 )->np.ndarray:
     "Cluster number per row, in order of first appearance: rows that share a label in any key, directly or in a chain, have the same"
-    number = np.arange(n)
-    for key in keys: number = _merge(number, key)
-    _,first,inverse = np.unique(number, return_index=True, return_inverse=True)
-    return np.argsort(np.argsort(first))[inverse].astype(np.int64)
+    parent = list(range(n))
+    for key in keys: _merge(parent, key)
+    for row in range(n): parent[row] = parent[parent[row]] # no row's parent comes after it
+    return pd.factorize(np.array(parent, dtype=np.int64))[0].astype(np.int64)
 
 # %% ../nbs/10_splits.ipynb #c3487d79
 def strata(

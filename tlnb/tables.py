@@ -83,7 +83,7 @@ def _rows(text, delimiter, path)->tuple:
     except csv.Error as e:
         line, long = e.line, 'limit' in str(e)
     else:
-        if any('\n' in o for row in rows for o in row) and '"' in text and _fit_plain((p := plain())[0]): return *p, True
+        if '"' in text and any('\n' in o for row in rows for o in row) and _fit_plain((p := plain())[0]): return *p, True
         return rows, lines, False
     try: rows, lines = plain()
     except csv.Error: rows = []
@@ -117,6 +117,7 @@ def has_header(
     "Whether the first row names the columns"
     first, rest = [o.strip() for o in rows[0]], rows[1:1001]
     if set(first) & set(names): return True
+    if any(re.fullmatch(r'c\d+', o) for o in names): return False # the recipe uses the names that columns without a header get
     if any(_is_number(o) or o == '?' for o in first): return False
     columns = [[o.strip() for o in col if o.strip()] for col in zip(*rest)]
     if any(name and col and all(map(_is_number, col)) for name,col in zip(first, columns)): return True
@@ -198,6 +199,7 @@ def _read_parquet(data, path)->tuple:
     import pyarrow as pa, pyarrow.parquet as pq
     try:
         table = pq.read_table(io.BytesIO(data))
+        table.validate(full=True)
         table = table.rename_columns(_named(table.column_names)[0])
         cols = {n: (table[n].cast(pa.float64()) if pa.types.is_decimal(table[n].type) else table[n]).to_pandas() for n in table.column_names}
     except Exception as e: raise DataError('broken Parquet', f'{path} ({str(e)[:80]})', 'write the file again') from None
@@ -218,7 +220,6 @@ def read_table(
     text = decode(data, path)
     start, suffix = text.text.lstrip()[:1], os.path.splitext(path)[1].lower()
     if not start: raise DataError('the file is empty', path, 'give data with a header and rows')
-    if suffix == '.parquet': raise DataError('broken Parquet', f'{path} does not begin as Parquet does', 'write the file again')
     as_json = suffix in ('.json', '.jsonl', '.ndjson') or start == '{' or start == '[' and text.text.lstrip()[1:].lstrip()[:1] == '{'
     cols, lines, found = _read_json(text.text, path) if as_json else _read_csv(text.text, path, header, columns, names)
     if not lines: raise DataError('a header and no rows', path, 'add rows')

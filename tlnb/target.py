@@ -105,14 +105,16 @@ def _as_numbers(target, name):
 # %% ../nbs/11_target.ipynb #f4379688
 def _as_classes(target, name):
     "Codes and names; `DataError` for one class, and for a target that tells rows apart instead of classes"
-    names = target.map(label).astype(str)
+    codes, values = pd.factorize(target)
+    names = [label(o) for o in values]
     classes = _in_order(set(names))
     if len(classes) < 2:
         raise DataError('only one class', f'{name!r} is always {classes[0][:40]!r}', 'name another data.target, or use data with two classes or more')
-    if len(classes) > MOST_CLASSES or len(classes) > 20 and len(classes) > len(names)/2:
-        raise DataError('too many classes', f'{name!r} has {len(classes):,} different values in {len(names):,} rows',
+    if len(classes) > MOST_CLASSES or len(classes) > 20 and len(classes) > len(codes)/2:
+        raise DataError('too many classes', f'{name!r} has {len(classes):,} different values in {len(codes):,} rows',
             'name another data.target, or set data.task to regression if it is a number')
-    return names.map({c: i for i,c in enumerate(classes)}).to_numpy(np.int64), classes
+    place = {c: i for i,c in enumerate(classes)}
+    return np.array([place[o] for o in names], np.int64)[codes], classes
 
 # %% ../nbs/11_target.ipynb #3becb659
 def make_target(
