@@ -73,6 +73,11 @@ def _side(name):
     from tlnb.arms import ARMS
     return ARMS[name].side
 
+def _members(pieces):
+    "Mean over seeds of every metric of the models that an arm chose from; {} where it had no choice"
+    told = [p.get('members') or {} for p in pieces]
+    return {m: {k: None if None in (vs := [t[m]['judged'][k] for t in told]) else float(np.mean(vs)) for k in told[0][m]['judged']} for m in told[0]}
+
 def _row(arm, draws, name):
     "What the report says of an arm"
     m, span = metric(name), interval(over_seeds(arm.values, arm.reps, draws))
@@ -83,7 +88,7 @@ def _row(arm, draws, name):
         seconds=arm.mean('seconds'), trainable_parameters=arm.pieces[0].get('trainable_parameters'), epochs=arm.mean('epochs'),
         device=arm.pieces[0].get('device'), side=arm.side, inner=better(name)*inner if np.isfinite(inner) else None,
         by_seed={str(p['seed']): float(v) if np.isfinite(v) else None for p,v in zip(arm.pieces, arm.values)},
-        chosen=sorted({str(p['chosen']) for p in arm.pieces if p.get('chosen')}))
+        chosen=sorted({str(p['chosen']) for p in arm.pieces if p.get('chosen')}), members=_members(arm.pieces))
 
 # %% ../nbs/32_evaluate.ipynb #5bd8ca4a
 def verdict(
