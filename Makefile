@@ -41,7 +41,7 @@ lab: .venv/ready-run
 	@$(BIN)/tlnb lab workspace $(LAB)
 
 test: .venv/ready-test
-	OMP_NUM_THREADS=1 $(BIN)/nbdev-test --n_workers 2
+	OMP_NUM_THREADS=1 $(BIN)/nbdev-test --n-workers 2
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2
 
 bench: .venv/ready-test
