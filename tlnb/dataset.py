@@ -212,10 +212,12 @@ def _labelled(reading, name, path)->Reading:
         cluster=part(reading.cluster), ids=[reading.ids[i] for i in rows], notes=[*reading.notes, note])
 
 # %% ../nbs/12_dataset.ipynb #ab84b2e3
-def _check_sides(target, train, judged):
+def _check_sides(target, train, judged, cluster):
     "`DataError` where a side cannot do its part"
     if not len(judged): raise DataError('no row to judge', 'all rows belong together', 'name another data.group, or take copies out')
     if not len(train): raise DataError('no row to train on', 'all rows belong together', 'name another data.group, or take copies out')
+    if len(set(cluster[train].tolist())) < 2:
+        raise DataError('the training rows are one group', f'{len(train):,} rows', 'name another data.group, or take copies out: choices are made on a part of them')
     for rows,what in ((train, 'training'), (judged, 'judged')):
         if len(set(target.y[rows].tolist())) > 1: continue
         one = f'class {target.classes[target.y[rows[0]]]!r}' if target.classes else f'value {target.y[rows[0]]:g}'
@@ -263,6 +265,6 @@ def load(
     reading = _labelled(reading, name, recipe.data.path)
     target = make_target(reading.target, recipe.data.task, recipe.data.positive, name)
     train, judged, cluster, notes = _sides(reading, target, recipe, kind.keys(reading.frame))
-    _check_sides(target, train, judged)
+    _check_sides(target, train, judged, cluster)
     return Dataset(recipe.modality, recipe, reading.frame, target.y, target.task, target.classes, reading.groups, reading.ids, cluster, train, judged,
         _fingerprint(reading, recipe), name, [*reading.notes, *notes], reading.found)
