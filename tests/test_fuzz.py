@@ -45,13 +45,14 @@ def feed(seed, folder, beyond=()):
     "One table: None if it was refused, by reading or later, else the dataset"
     data, name, options = case(seed)
     (folder/name).write_bytes(data)
-    with warnings.catch_warnings():
-        warnings.simplefilter('error', RuntimeWarning) # numbers that came to nothing
-        try:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter('error', RuntimeWarning) # numbers that came to nothing
             d = load(Recipe.for_tabular(data=name, **options), folder)
-            for stage in (holds, *beyond): stage(d)
-            return d
-        except TlnbError as e: assert '\n' not in str(e) and 10 < len(str(e)) < 600, str(e)
+            holds(d)
+        for stage in beyond: stage(d)
+        return d
+    except TlnbError as e: assert '\n' not in str(e) and 10 < len(str(e)) < 600, str(e)
 
 def feed_all(seeds, folder):
     "Tables by seed; the first that does what none may do is named"

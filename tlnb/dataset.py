@@ -108,10 +108,31 @@ class Dataset:
     @property
     def kind(self)->Modality: return protocol('modality', self.modality)
     def assess(self)->Assessment: return assess(self)
+    def plot(self): return self.assess().plot()
     def __repr__(self):
         what = f"{len(self.classes)} classes" if self.classes else 'a number'
         return (f"Dataset({self.modality}: {self.target!r}, {what}; {self.n_train:,} training and {self.n_judged:,} judged rows, "
                 f"{self.frame.shape[1]} columns)")
+
+# %% ../nbs/12_dataset.ipynb #2e217e06
+@patch
+def to_dict(self:Dataset)->dict:
+    "What identifies the data, and how much there is"
+    return dict(modality=self.modality, target=self.target, task=self.task, classes=self.classes, n_train=self.n_train, n_judged=self.n_judged,
+        columns=[str(c) for c in self.frame], fingerprint=self.fingerprint, found=self.found)
+
+@patch
+def to_frame(self:Dataset)->pd.DataFrame:
+    "Inputs beside the target and the side of each row"
+    side = np.full(len(self.frame), 'left out', dtype=object)
+    side[self.train], side[self.judged] = 'train', 'judged'
+    return self.frame.assign(**{self.target: np.array(self.classes)[self.y] if self.classes else self.y, '(side)': side})
+
+@patch
+def _repr_html_(self:Dataset)->str:
+    from tlnb.html import table
+    shown = lambda v: some(v, 12) if isinstance(v, list) else f'{v:,}' if isinstance(v, int) else v
+    return table([(k.replace('_', ' '), shown(v)) for k,v in self.to_dict().items() if k != 'found'], ['', ''], 'Dataset')
 
 # %% ../nbs/12_dataset.ipynb #fcd590b1
 @patch

@@ -66,11 +66,11 @@ MOST_CLASSES = 1000
 def guess_task(
     target:pd.Series, # the values that are there
 )->str:
-    "classification or regression: numbers with more than 20 different values (whole ones: in over 5 % of the rows) are a quantity"
+    "classification or regression: numbers with more than 20 different values (whole ones: more than one in 20 rows) are a quantity"
     if not pd.api.types.is_numeric_dtype(target) or pd.api.types.is_bool_dtype(target): return 'classification'
     n = target.nunique()
     whole = pd.api.types.is_integer_dtype(target) or bool((target % 1 == 0).all())
-    return 'regression' if n > 20 and (not whole or n > 0.05*len(target)) else 'classification'
+    return 'regression' if n > 20 and (not whole or n > 0.05*len(target)) or not whole and n > len(target)/2 else 'classification'
 
 # %% ../nbs/11_target.ipynb #b74e0be4
 def label(
@@ -110,7 +110,7 @@ def _as_classes(target, name):
     classes = _in_order(set(names))
     if len(classes) < 2:
         raise DataError('only one class', f'{name!r} is always {classes[0][:40]!r}', 'name another data.target, or use data with two classes or more')
-    if len(classes) > MOST_CLASSES or len(classes) > 20 and len(classes) > len(codes)/2:
+    if len(classes) > min(MOST_CLASSES, len(codes)/2) and len(classes) > 2:
         raise DataError('too many classes', f'{name!r} has {len(classes):,} different values in {len(codes):,} rows',
             'name another data.target, or set data.task to regression if it is a number')
     place = {c: i for i,c in enumerate(classes)}

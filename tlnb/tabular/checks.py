@@ -19,17 +19,21 @@ def _is_text(col)->bool:
     "Whether a column holds text"
     return not (pd.api.types.is_numeric_dtype(col) or pd.api.types.is_datetime64_any_dtype(col))
 
+def _numbers(col)->np.ndarray:
+    "Numbers as float64, dates as days"
+    if pd.api.types.is_datetime64_any_dtype(col): col = (col - pd.Timestamp(0))/pd.Timedelta(days=1)
+    return col.to_numpy(np.float64) + 0. # no -0
+
 def _comparable(frame)->pd.DataFrame:
-    "Text as it is; numbers as float, dates as days"
-    day = pd.Timedelta(days=1)
-    as_float = lambda c: (c - pd.Timestamp(0))/day if pd.api.types.is_datetime64_any_dtype(c) else c.astype(float)+0.
-    return pd.DataFrame({i: frame[n].astype('str') if _is_text(frame[n]) else as_float(frame[n]) for i,n in enumerate(frame)}, index=frame.index)
+    "Columns that can be compared and hashed: text, and float64"
+    return pd.DataFrame({i: c.astype('str') if _is_text(c) else _numbers(c) for i,(_,c) in enumerate(frame.items())}, index=frame.index)
 
 def chance_twins(
     frame:pd.DataFrame, # inputs
 )->float:
     "Rows that equal a given row by chance, on average, if the columns were independent"
-    alike = [float((c.value_counts(normalize=True, dropna=False)**2).sum()) for _,c in frame.items()]
+    counts = [np.bincount(pd.factorize(c, use_na_sentinel=False)[0]) for _,c in frame.items()]
+    alike = [float(((n/n.sum())**2).sum()) for n in counts]
     return max(0, len(frame)-1)*float(np.prod(alike))
 
 # %% ../../nbs/tabular/13_checks.ipynb #82f95db6
@@ -53,12 +57,14 @@ def _coarse(x)->bool:
 
 def _points(frame)->np.ndarray:
     "Rows as points: numbers in units of their spread; what must be equal (text up to case, gaps, coarse numbers) lies far apart otherwise"
-    text = [c for c in frame if _is_text(frame[c])]
-    scaled = [frame[c].to_numpy(float)/_spread(frame[c].to_numpy(float)) for c in frame if c not in text]
-    coarse = [_coarse(x) for x in scaled]
-    equal = [frame[c].str.casefold() for c in text] + [pd.Series(x if c else np.isnan(x), index=frame.index) for x,c in zip(scaled, coarse)]
-    number = pd.factorize(pd.util.hash_pandas_object(pd.DataFrame(dict(enumerate(equal))), index=False))[0]
-    return np.column_stack([number*1e6, *(np.nan_to_num(x-np.nanmin(x)).clip(0, 1e5) for x,c in zip(scaled, coarse) if not c)])
+    equal, close = [], []
+    for _,col in frame.items():
+        if _is_text(col): equal.append(col.str.casefold()); continue
+        x = _numbers(col); x = x/_spread(x)
+        if _coarse(x): equal.append(x)
+        else: equal.append(np.isnan(x)); close.append(np.nan_to_num(x-np.nanmin(x)).clip(0, 1e5))
+    number = pd.factorize(pd.util.hash_pandas_object(pd.DataFrame(dict(enumerate(equal)), index=frame.index), index=False))[0]
+    return np.column_stack([number*1e6, *close])
 
 # %% ../../nbs/tabular/13_checks.ipynb #35376a95
 def _rings(points)->np.ndarray:
@@ -143,7 +149,7 @@ def leak_score(
     many = not _is_text(col) and codes.max()+1 > 0.2*len(y)
     guess = _by_value(codes, y, k)
     if many:
-        x = _comparable(col.to_frame())[0].to_numpy()
+        x = _numbers(col)
         there = np.isfinite(x)
         guess[there] = _by_neighbour(x[there], y[there])
     recall = [np.mean(guess[y == c] == c) for c in range(k) if (y == c).sum() >= 5]
@@ -156,13 +162,11 @@ def leak_r2(
 )->float:
     "Share of a number's variance that one column alone accounts for: by correlation of values or of ranks, or by the mean of the other rows of a value"
     if not _is_text(col):
-        x = _comparable(col.to_frame())[0]
-        there = x.notna().to_numpy()
-        if there.sum() < 20 or x.nunique() < 3: return 0.
-        a, b = x[there].reset_index(drop=True), pd.Series(y[there])
-        if b.std() == 0: return 0.
-        r = max(abs(a.corr(b)), abs(a.rank().corr(b.rank())))
-        return float(r*r) if there.mean() > 0.5 else 0.
+        x = _numbers(col)
+        there = np.isfinite(x)
+        a, b = pd.Series(x[there]), pd.Series(y[there])
+        if there.mean() < 0.5 or a.nunique() < 3 or b.nunique() < 3: return 0.
+        return float(max(np.corrcoef(a, b)[0,1]**2, np.corrcoef(a.rank(), b.rank())[0,1]**2))
     group = pd.Series(y).groupby(col.fillna('').to_numpy())
     n, total = group.transform('size').to_numpy(), group.transform('sum').to_numpy()
     guess = np.where(n > 1, (total-y)/np.maximum(n-1, 1), y.mean())
