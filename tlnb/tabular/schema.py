@@ -110,7 +110,7 @@ class Scale:
 def date_parts(dates:pd.Series, start:pd.Timestamp)->dict[str,np.ndarray]:
     "What a model sees of dates: name of the part to numbers [n], NaN where there is no date"
     d = dates.dt
-    parts = {'year': d.year, 'month': d.month, 'day of week': d.dayofweek, 'day of year': d.dayofyear, 'elapsed days': (dates - start)/pd.Timedelta(days=1)}
+    parts = {'year': d.year, 'month': d.month, 'day of week': d.day_of_week, 'day of year': d.day_of_year, 'elapsed days': (dates - start)/pd.Timedelta(days=1)}
     return {k: v.to_numpy(dtype='float64', na_value=np.nan) for k,v in parts.items()}
 
 # %% ../../nbs/tabular/11_schema.ipynb #547723c8
