@@ -97,8 +97,8 @@ class TableLoader(DataLoader):
 
 # %% ../../nbs/tabular/12_learner.ipynb #24768547
 def batch_size(n:int)->int:
-    "Rows per step for `n` training rows: about 30 steps an epoch, in powers of two from 16 to 512"
-    return int(2**np.clip(np.round(np.log2(max(n, 1)/30)), 4, 9))
+    "Rows per step for `n` training rows: about 30 steps an epoch, in powers of two from 32 to 512"
+    return int(2**np.clip(np.round(np.log2(max(n, 1)/30)), 5, 9))
 
 def to_tensors(schema, frame, y=None):
     "Inputs of a frame, and its target where there is one; numbers are standardised"
