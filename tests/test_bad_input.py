@@ -66,8 +66,10 @@ def workbook():
     with zipfile.ZipFile(out, 'w') as z: z.writestr('xl/workbook.xml', '<workbook/>')
     return out.getvalue()
 
-@pytest.mark.parametrize('content,looks', [(b'\x89PNG\r\n\x1a\n' + bytes(range(256)), 'PNG'), (workbook(), 'Excel'), (b'%PDF-1.7 abc', 'PDF'), (b'\x1f\x8b\x08 abc', 'gzip'),
-    (os.urandom(20) + bytes(3000), 'zero bytes'), (GOOD.encode()*500 + bytes(100), 'zero bytes'), (b'<!DOCTYPE html><html><body>Sign in</body></html>', 'web page')])
+@pytest.mark.parametrize('content,looks', [(b'\x89PNG\r\n\x1a\n' + bytes(range(256)), 'PNG'), (workbook(), 'Excel'),
+    (b'%PDF-1.7 abc', 'PDF'), (b'\x1f\x8b\x08 abc', 'gzip'),
+    (os.urandom(20) + bytes(3000), 'zero bytes'), (GOOD.encode()*500 + bytes(100), 'zero bytes'),
+    (b'<!DOCTYPE html><html><body>Sign in</body></html>', 'web page')])
 def test_binary_named_csv(file, content, looks): refused(file(content), looks)
 
 def test_random_bytes(file): refused(file(bytes(np.random.default_rng(0).integers(1, 256, 20_000, dtype=np.uint8))))
@@ -109,10 +111,13 @@ def test_a_lone_quote_is_a_character(file):
 
 def test_one_column(file): refused(file('target\n' + 'yes\nno\n'*20), 'no column to learn from')
 
-def test_too_many_columns(file): refused(file(','.join(f'c{i}' for i in range(20_000)) + '\n' + ','.join('1'*20_000) + '\n'), 'too many columns')
+def test_too_many_columns(file): refused(file(','.join(f'c{i}' for i in range(20_000)) + '\n' + ','.join('1'*20_000) + '\n'),
+    'too many columns')
 
-@pytest.mark.parametrize('content,parts', [('{"a": 1, "target": 2}\n{"a": \n', ['broken JSON', 'line 2']), ('{"a": 1}\n[1, 2]\n', ['not an object', 'line 2']),
-    ('[{"a": 1}, 3]', ['not an object', 'item 2']), ('[' * 100_000, ['JSON']), ('{"a": ' + '9'*5000 + '}\n', ['line 1']), ('[]', ['no rows'])])
+@pytest.mark.parametrize('content,parts', [('{"a": 1, "target": 2}\n{"a": \n', ['broken JSON', 'line 2']),
+    ('{"a": 1}\n[1, 2]\n', ['not an object', 'line 2']),
+    ('[{"a": 1}, 3]', ['not an object', 'item 2']), ('[' * 100_000, ['JSON']), ('{"a": ' + '9'*5000 + '}\n', ['line 1']),
+    ('[]', ['no rows'])])
 def test_broken_json(file, content, parts): refused(file(content, 'data.jsonl'), *parts)
 
 def test_broken_parquet(file, tmp_path):
@@ -144,7 +149,8 @@ def test_target_dropped_or_used_twice(file):
 
 def test_target_stands_twice(file): refused(file(GOOD.replace('colour', 'target', 1)), 'stands twice')
 
-@pytest.mark.parametrize('positive,part', [('colour', 'not a condition'), ('colour > 0', 'not a number'), ('hue == red', 'no such column'), ('colour == green', 'only one class')])
+@pytest.mark.parametrize('positive,part', [('colour', 'not a condition'), ('colour > 0', 'not a number'),
+    ('hue == red', 'no such column'), ('colour == green', 'only one class')])
 def test_bad_condition(file, positive, part): refused(file(GOOD), part, target=None, data_positive=positive)
 
 def test_condition_on_another_column(file): refused(file(GOOD), 'not the column of the condition', data_positive='colour == red')
@@ -167,9 +173,11 @@ def test_a_name_is_no_class(file): refused(file('a,target\n' + ''.join(f'{i%7},n
 
 def test_text_is_no_number(file): refused(file(GOOD), 'not a number', data_task='regression')
 
-def test_one_number(file): refused(file('a,target\n' + ''.join(f'{i%7},3.5\n' for i in range(60))), 'one value only', data_task='regression')
+def test_one_number(file): refused(file('a,target\n' + ''.join(f'{i%7},3.5\n' for i in range(60))), 'one value only',
+    data_task='regression')
 
-@pytest.mark.parametrize('words,part', [(['train', 'maybe'], 'neither train, valid nor test'), (['train', 'train'], 'no row to judge'), (['test', 'test'], 'no row to train on')])
+@pytest.mark.parametrize('words,part', [(['train', 'maybe'], 'neither train, valid nor test'), (['train', 'train'], 'no row to judge'),
+    (['test', 'test'], 'no row to train on')])
 def test_given_split(file, words, part):
     lines = GOOD.strip().split('\n')
     text = '\n'.join([lines[0] + ',part', *(f'{o},{words[i%2]}' for i, o in enumerate(lines[1:]))])

@@ -1,7 +1,7 @@
 """Whatever a file holds, it is read or refused in one line: never a traceback, never a dataset that breaks its promises.
 
-`make bench` feeds 5,000 tables; `TLNB_FUZZ=5000` and `TLNB_FUZZ_SEED=17` feed so many, or one of them again. `BEYOND` holds what else an accepted
-dataset has to go through: functions of the dataset, called for every tenth."""
+`make bench` feeds 5,000 tables; `TLNB_FUZZ=5000` and `TLNB_FUZZ_SEED=17` feed so many, or one of them again. `BEYOND` holds what else
+an accepted dataset has to go through: functions of the dataset, called for every tenth."""
 import json, os, warnings
 
 import numpy as np

@@ -28,7 +28,9 @@ class DataWarning:
     fix:dict=field(default_factory=dict) # the change to the recipe that does it, where there is one
 
     def to_dict(self)->dict: return asdict(self)
-    def __str__(self): return f"{self.code}: {self.message}" + (f' ({self.where})' if self.where else '') + (f'; {self.cure}' if self.cure else '')
+    def __str__(self):
+        where, cure = f' ({self.where})' if self.where else '', f'; {self.cure}' if self.cure else ''
+        return f'{self.code}: {self.message}{where}{cure}'
 
 # %% ../nbs/11_assessment.ipynb #d3ee350f
 def some(
@@ -62,7 +64,8 @@ def class_warnings(
     small, res = [i for i,n in enumerate(counts) if n < SMALL_CLASS or not learnt[i]], []
     if small:
         places = some(f'{classes[i]!r}: {counts[i]}' + ('' if learnt[i] else ', none to train on') for i in small)
-        res.append(DataWarning('class_too_small', f'fewer than {SMALL_CLASS} rows, or none to train on: {len(small)} of {len(classes)} classes',
+        what = f'fewer than {SMALL_CLASS} rows, or none to train on: {len(small)} of {len(classes)} classes'
+        res.append(DataWarning('class_too_small', what,
             len(small), places, 'add rows, or join these classes with others'))
     share, least = counts/max(1, counts.sum()), EVEN_SHARE/len(classes)
     rare = [i for i in range(len(classes)) if share[i] < least]

@@ -59,7 +59,7 @@ class Modality(Protocol):
     def read(self, recipe)->'Reading': "The rows that the recipe names; `DataError` with one line where that fails"
     def keys(self, frame)->tuple: "Two labels per row: equal where rows are the same, and where they are nearly the same"
     def warnings(self, dataset)->list: "`DataWarning`s that need to know what a column, a pixel or a word is"
-    def prepare(self, dataset, rows, source=None): "Preprocessing fitted on these rows only; from a source: its statistics and vocabulary, with new ones added"
+    def prepare(self, dataset, rows, source=None): "Preprocessing fitted on these rows only; a source's is kept and extended"
     def model(self, prep, task, n_out, recipe, arch=None): "A module, freshly initialised under the current torch seed"
     def learner(self, model, prep, dataset, fit_rows, valid_rows, recipe, seed): "A fastai `Learner` with layer groups, the head last"
     def score(self, model, prep, frame)->np.ndarray: "Raw rows to probabilities [n, classes], or to predictions [n, 1]"
@@ -118,8 +118,8 @@ class Dataset:
 @patch
 def to_dict(self:Dataset)->dict:
     "What identifies the data, and how much there is"
-    return dict(modality=self.modality, target=self.target, task=self.task, classes=self.classes, n_train=self.n_train, n_judged=self.n_judged,
-        columns=[str(c) for c in self.frame], fingerprint=self.fingerprint, found=self.found)
+    return dict(modality=self.modality, target=self.target, task=self.task, classes=self.classes, n_train=self.n_train,
+        n_judged=self.n_judged, columns=[str(c) for c in self.frame], fingerprint=self.fingerprint, found=self.found)
 
 @patch
 def to_frame(self:Dataset)->pd.DataFrame:
@@ -161,8 +161,9 @@ def _given(column, name, ids)->tuple:
             'write train, valid or test there, or set data.split to another column or to nothing')
     judged = 'test' if (said == 'test').any() else 'valid'
     train, test = np.flatnonzero(said != judged), np.flatnonzero(said == judged)
-    if not len(test): raise DataError('no row to judge', f'column {name!r} calls every row train', 'mark some rows as test, or leave data.split empty')
-    if not len(train): raise DataError('no row to train on', f'column {name!r} calls no row train', 'mark rows as train, or leave data.split empty')
+    cure = 'mark rows as train and as test, or leave data.split empty'
+    if not len(test): raise DataError('no row to judge', f'column {name!r} calls every row train', cure)
+    if not len(train): raise DataError('no row to train on', f'column {name!r} calls no row train', cure)
     return train, test
 
 # %% ../nbs/12_dataset.ipynb #5caa6b26
@@ -192,8 +193,9 @@ def _copy_notes(exact, near, y, task, ids, given)->list:
         res.append(DataWarning(code, f'{count(len(rows), who)} with {what} {other}: {done}', len(rows), some(ids[i] for i in rows),
             'take the copies out of the file if they are mistakes'))
     if task == 'classification' and len(conflict):
-        res.append(DataWarning('conflicting_label', f'{count(len(conflict), "row")} with the same inputs as others but another class', len(conflict),
-            some(ids[i] for i in conflict), 'no model can be right on all of them: mend the labels, or add a column that tells the rows apart'))
+        what = f'{count(len(conflict), "row")} with the same inputs as others but another class'
+        res.append(DataWarning('conflicting_label', what, len(conflict), some(ids[i] for i in conflict),
+            'no model can be right on all of them: mend the labels, or add a column that tells the rows apart'))
     return res
 
 # %% ../nbs/12_dataset.ipynb #4d9b529e
@@ -208,7 +210,8 @@ def _sides(reading, target, recipe, keys)->tuple:
     train, judged = given
     kept = judged[~np.isin(cluster[judged], cluster[train])]
     if not len(kept):
-        raise DataError('no judged row is left', f'all {len(judged):,} of them have copies, or rows of their group, among the training rows',
+        raise DataError('no judged row is left',
+            f'all {len(judged):,} of them have copies, or rows of their group, among the training rows',
             'mark other rows as test, or leave data.split empty')
     return train, kept, cluster, notes
 
@@ -238,7 +241,8 @@ def _check_sides(target, train, judged, cluster):
     if not len(judged): raise DataError('no row to judge', 'all rows belong together', 'name another data.group, or take copies out')
     if not len(train): raise DataError('no row to train on', 'all rows belong together', 'name another data.group, or take copies out')
     if len(set(cluster[train].tolist())) < 2:
-        raise DataError('the training rows are one group', f'{len(train):,} rows', 'name another data.group, or take copies out: choices are made on a part of them')
+        raise DataError('the training rows are one group', f'{len(train):,} rows',
+            'name another data.group, or take copies out: choices are made on a part of them')
     for rows,what in ((train, 'training'), (judged, 'judged')):
         if len(set(target.y[rows].tolist())) > 1: continue
         one = f'class {target.classes[target.y[rows[0]]]!r}' if target.classes else f'value {target.y[rows[0]]:g}'
@@ -287,5 +291,5 @@ def load(
     target = make_target(reading.target, recipe.data.task, recipe.data.positive, name)
     train, judged, cluster, notes = _sides(reading, target, recipe, kind.keys(reading.frame))
     _check_sides(target, train, judged, cluster)
-    return Dataset(recipe.modality, recipe, reading.frame, target.y, target.task, target.classes, reading.groups, reading.ids, cluster, train, judged,
-        _fingerprint(reading, recipe), name, [*reading.notes, *notes], reading.found)
+    return Dataset(recipe.modality, recipe, reading.frame, target.y, target.task, target.classes, reading.groups, reading.ids,
+        cluster, train, judged, _fingerprint(reading, recipe), name, [*reading.notes, *notes], reading.found)

@@ -104,11 +104,10 @@ def _mend(stratum, cluster, second):
             moved = second ^ (cluster == c)
             new = _sides(stratum, moved, k)
             if (new[:,s] > 0).all() and not ((now > 0) & (new == 0)).any(): second[:] = moved; break
-    alone = [s for s in range(k) if not (_sides(stratum, second, k)[0,s])]    # only on the second side: never to be learned
-    for s in alone:
+    for s in np.flatnonzero(_sides(stratum, second, k)[0] == 0): # only on the second side: never to be learned
         moved = second & ~np.isin(cluster, cluster[stratum == s])
-        if moved.any() and not ((_sides(stratum, second, k)[1] > 0) & (_sides(stratum, moved, k)[1] == 0))[[o for o in range(k) if o != s]].any():
-            second[:] = moved
+        lost = (_sides(stratum, second, k)[1] > 0) & (_sides(stratum, moved, k)[1] == 0)
+        if moved.any() and not np.delete(lost, s).any(): second[:] = moved
 
 # %% ../nbs/10_splits.ipynb #c2d8fc30
 def split(

@@ -61,7 +61,8 @@ def find_delimiter(
 # %% ../nbs/11_tables.ipynb #cd22568b
 def _records(text, delimiter, quoting=csv.QUOTE_MINIMAL)->tuple:
     "Rows that are not blank, and the line at which each begins"
-    reader, rows, lines, at = csv.reader(io.StringIO(text), delimiter=delimiter, quoting=quoting, skipinitialspace=True, strict=True), [], [], 0
+    reader = csv.reader(io.StringIO(text), delimiter=delimiter, quoting=quoting, skipinitialspace=True, strict=True)
+    rows, lines, at = [], [], 0
     try:
         for row in reader:
             if len(row) > 1 or row and row[0].strip(): rows.append(row); lines.append(at+1)
@@ -141,7 +142,8 @@ def _header(rows, lines, header, columns, names, path)->tuple:
     width = len(rows[0])
     top = header == 'first' or header == 'auto' and has_header(rows, [*names, *columns])
     if columns and len(columns) != width:
-        raise DataError('another number of columns', f'data.columns names {len(columns)}, {path} has {width}', 'name each column once, in order')
+        raise DataError('another number of columns', f'data.columns names {len(columns)}, {path} has {width}',
+            'name each column once, in order')
     said = list(columns) or (rows[0] if top else [f'c{i+1}' for i in range(width)])
     wanted = [o for o in names if said.count(o) > 1]
     if wanted: raise DataError('a column name stands twice', f'{wanted[0]!r} in {path}', 'rename one of the two')
@@ -173,8 +175,9 @@ def _cell(v)->str:
 def _parse(text, path, line):
     "A JSON value; `DataError` names the line"
     try: return json.loads(text)
-    except json.JSONDecodeError as e: raise DataError('broken JSON', f'{path}, line {line+e.lineno-1:,} ({e.msg.lower()})', 'mend that line') from None
-    except (ValueError, RecursionError) as e: raise DataError('JSON that cannot be read', f'{path}, line {line:,} ({e})', 'mend that line') from None
+    except json.JSONDecodeError as e: what, line, why = 'broken JSON', line+e.lineno-1, e.msg.lower()
+    except (ValueError, RecursionError) as e: what, why = 'JSON that cannot be read', e
+    raise DataError(what, f'{path}, line {line:,} ({why})', 'mend that line')
 
 # %% ../nbs/11_tables.ipynb #a7bf55ca
 def _read_json(text, path)->tuple:
@@ -186,7 +189,9 @@ def _read_json(text, path)->tuple:
         kind, lined = 'JSON Lines', [(i, o) for i,o in enumerate(text.split('\n'), 1) if o.strip()]
         lines, rows = [i for i,_ in lined], [_parse(o, path, i) for i,o in lined]
     bad = next((i for i,o in zip(lines, rows) if not isinstance(o, dict)), None)
-    if bad: raise DataError('not an object', f"{path}, {'line' if kind == 'JSON Lines' else 'item'} {bad:,}", 'write {"column": value, ...} for each row')
+    if bad:
+        place = 'line' if kind == 'JSON Lines' else 'item'
+        raise DataError('not an object', f'{path}, {place} {bad:,}', 'write {"column": value, ...} for each row')
     keys = list(dict.fromkeys(k for o in rows for k in o))
     if len(keys) > MOST_COLUMNS: raise DataError('too many columns', f'{path} has {len(keys):,}', f'keep at most {MOST_COLUMNS:,}')
     named, changed = _named([_cell(o) for o in keys])
@@ -201,7 +206,8 @@ def _read_parquet(data, path)->tuple:
         table = pq.read_table(io.BytesIO(data))
         table.validate(full=True)
         table = table.rename_columns(_named(table.column_names)[0])
-        cols = {n: (table[n].cast(pa.float64()) if pa.types.is_decimal(table[n].type) else table[n]).to_pandas() for n in table.column_names}
+        as_float = lambda c: c.cast(pa.float64()) if pa.types.is_decimal(c.type) else c
+        cols = {n: as_float(table[n]).to_pandas() for n in table.column_names}
     except Exception as e: raise DataError('broken Parquet', f'{path} ({str(e)[:80]})', 'write the file again') from None
     if len(cols) > MOST_COLUMNS: raise DataError('too many columns', f'{path} has {len(cols):,}', f'keep at most {MOST_COLUMNS:,}')
     if not table.num_rows: raise DataError('no rows', path, 'add rows')

@@ -54,7 +54,8 @@ def condition(
 )->Condition:
     "Read a condition; `RecipeError` where it is none"
     m = re.fullmatch(r'\s*(.+?)\s*(==|!=|>=|<=|=|>|<|\bin\b)\s*(.+?)\s*', str(text), re.DOTALL)
-    if not m: raise RecipeError('not a condition', f'data.positive = {text!r}', "write COLUMN OP VALUE, such as: num > 0, or: grade in A, B")
+    if not m:
+        raise RecipeError('not a condition', f'data.positive = {text!r}', 'write COLUMN OP VALUE, such as: num > 0, or: grade in A, B')
     column, op, value = m.groups()
     parts = value.strip('([{}])').split(',') if op == 'in' else [value]
     unquoted = tuple(re.sub(r'''^(['"])(.*)\1$''', r'\2', o.strip(), flags=re.DOTALL) for o in parts)
@@ -97,7 +98,8 @@ def _as_numbers(target, name):
     "Float values; `DataError` for text and for one value only"
     y = pd.to_numeric(target, errors='coerce') if not pd.api.types.is_datetime64_any_dtype(target) else target.map(lambda o: np.nan)
     if y.isna().any():
-        raise DataError('the target is not a number', f'{name!r} holds {str(target[y.isna()].iloc[0])[:40]!r}', 'set data.task to classification')
+        raise DataError('the target is not a number', f'{name!r} holds {str(target[y.isna()].iloc[0])[:40]!r}',
+            'set data.task to classification')
     y = y.to_numpy(np.float64)
     if len(np.unique(y)) < 2: raise DataError('the target has one value only', f'{name!r} is always {y[0]:g}', 'name another data.target')
     return y
@@ -109,7 +111,8 @@ def _as_classes(target, name):
     names = [label(o) for o in values]
     classes = _in_order(set(names))
     if len(classes) < 2:
-        raise DataError('only one class', f'{name!r} is always {classes[0][:40]!r}', 'name another data.target, or use data with two classes or more')
+        raise DataError('only one class', f'{name!r} is always {classes[0][:40]!r}',
+            'name another data.target, or use data with two classes or more')
     if len(classes) > min(MOST_CLASSES, len(codes)/2) and len(classes) > 2:
         raise DataError('too many classes', f'{name!r} has {len(classes):,} different values in {len(codes):,} rows',
             'name another data.target, or set data.task to regression if it is a number')
@@ -128,7 +131,8 @@ def make_target(
         cond = condition(positive)
         if task == 'regression': raise RecipeError('data.positive makes classes', 'data.task = regression', 'leave one of them out')
         y = cond(target).to_numpy(np.int64)
-        if len(set(y)) < 2: raise DataError('only one class', f"{str(cond)!r} holds for {'every row' if y[0] else 'no row'}", 'change data.positive')
+        held = 'every row' if y.all() else 'no row'
+        if len(set(y)) < 2: raise DataError('only one class', f'{str(cond)!r} holds for {held}', 'change data.positive')
         return Target('classification', y, [f'not ({cond})', str(cond)])
     task = guess_task(target) if task == 'auto' else task
     if task == 'regression': return Target(task, _as_numbers(target, name), [])

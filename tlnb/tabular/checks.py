@@ -160,7 +160,7 @@ def leak_r2(
     col:pd.Series,  # one input
     y,              # numbers
 )->float:
-    "Share of a number's variance that one column alone accounts for: by correlation of values or of ranks, or by the mean of the other rows of a value"
+    "Share of a number's variance that one column alone accounts for: by correlation (of values, of ranks), or by the mean of its value"
     if not _is_text(col):
         x = _numbers(col)
         there = np.isfinite(x)
@@ -198,7 +198,8 @@ def _missing_warning(dataset)->list:
     per, rows = gaps.sum(), int(gaps.any(axis=1).sum())
     per = per[per > 0].sort_values(ascending=False)
     if not rows: return []
-    return [DataWarning('missing_values', f'{count(rows, "row")} with missing values, in {count(len(per), "column")}', rows, some(f'{c!r}: {n:,}' for c,n in per.items()),
+    return [DataWarning('missing_values', f'{count(rows, "row")} with missing values, in {count(len(per), "column")}', rows,
+        some(f'{c!r}: {n:,}' for c,n in per.items()),
         'nothing needs to be done: gaps are filled, and marked for the model')]
 
 # %% ../../nbs/tabular/13_checks.ipynb #edd02ca7
@@ -211,7 +212,8 @@ def _unseen_warning(dataset)->list:
         new = judged[c].notna() & ~judged[c].isin(train[c].dropna().unique())
         if new.any(): per[c] = judged[c][new].unique(); rows |= new.to_numpy()
     if not per: return []
-    return [DataWarning('unseen_category', f'{count(int(rows.sum()), "judged row")} with a category that no training row has', int(rows.sum()),
+    return [DataWarning('unseen_category', f'{count(int(rows.sum()), "judged row")} with a category that no training row has',
+        int(rows.sum()),
         some(f'{c!r}: {some(map(str, v), 3)}' for c,v in per.items()), 'add training rows of these categories, or drop the column')]
 
 def _constant_warning(dataset)->list:
@@ -219,7 +221,8 @@ def _constant_warning(dataset)->list:
     cols = [c for c in dataset.frame if dataset.frame[c].iloc[dataset.train].nunique(dropna=False) == 1]
     cols = [c for c in cols if c not in dataset.recipe.data.keep]
     if not cols: return []
-    return [DataWarning('constant_column', f'{count(len(cols), "column")} with the same value in every training row', len(cols), some(map(repr, cols)),
+    return [DataWarning('constant_column', f'{count(len(cols), "column")} with the same value in every training row', len(cols),
+        some(map(repr, cols)),
         'nothing can be learned from them: leave them out', {'data.drop': [*dataset.recipe.data.drop, *cols]})]
 
 # %% ../../nbs/tabular/13_checks.ipynb #ddfcde14
