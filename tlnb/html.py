@@ -31,11 +31,11 @@ STYLE = '''
 .tlnb .scroll{overflow-x:auto}
 .tlnb table{border-collapse:collapse;margin:.6em 0;font-size:.93em}
 .tlnb caption{text-align:left;font-weight:600;padding:.3em 0;color:var(--jp-ui-font-color1,inherit)}
-.tlnb th,.tlnb td{padding:.35em .9em .35em 0;text-align:left;vertical-align:top;background:none;
+.tlnb.tlnb table th,.tlnb.tlnb table td{padding:.35em .9em .35em 0;text-align:left;vertical-align:top;background:none;
   border-bottom:1px solid var(--jp-border-color2,#8885)}
-.tlnb thead th{border-bottom:2px solid var(--jp-border-color1,#8888);font-weight:600}
+.tlnb.tlnb thead th{border-bottom:2px solid var(--jp-border-color1,#8888);font-weight:600}
 .tlnb tbody th{font-weight:500}
-.tlnb td.number,.tlnb th.number{text-align:right;font-variant-numeric:tabular-nums}
+.tlnb.tlnb table td.number,.tlnb.tlnb table th.number{text-align:right;font-variant-numeric:tabular-nums}
 .tlnb .none{opacity:.6}
 .tlnb .badge{display:inline-block;padding:0 .6em;border:1px solid;border-radius:1em;white-space:nowrap;font-size:.92em;font-weight:600}
 .tlnb .badge i{font-style:normal;margin-right:.35em}
@@ -118,6 +118,7 @@ a{color:inherit}
 def page(
     title:str, # Title of the page, and its heading
     body,      # `Html`; plain text is escaped
+    style='',  # CSS of this page, beyond that of all pages
 )->Html:
     "A whole page in one file: no script, nothing from elsewhere, light, dark and on paper"
     body = to_html(body).replace(_STYLE_TAG, '')
@@ -128,7 +129,7 @@ def page(
 <meta name="viewport" content="width=device-width,initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; img-src data:">
 <title>{escape(title)}</title>
-<style>{STYLE}{_PAGE}</style>
+<style>{STYLE}{_PAGE}{style}</style>
 </head>
 <body>
 <main class="tlnb">
