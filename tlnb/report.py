@@ -61,20 +61,22 @@ def assemble(
     return res | {f'{k}_reason': why for k,why in reasons.items() if res[k] is None}
 
 # %% ../nbs/35_report.ipynb #0079c0e3
-STYLE = '''<style>
-main{font-size:1.02rem} .sub{opacity:.75;margin-top:-.6em}
-.verdict{border-left:.45rem solid var(--jp-border-color1);padding:1rem 1.3rem;margin:1.6rem 0;background:color-mix(in srgb,var(--jp-border-color2) 28%,transparent);border-radius:.3rem}
-.verdict.good{border-color:var(--jp-success-color1)} .verdict.bad{border-color:var(--jp-error-color1)} .verdict.open{border-color:var(--jp-warn-color1)}
+_LINES = '''
+.verdict{border-left:.45rem solid var(--jp-border-color1,#8888);padding:1rem 1.3rem;margin:1.6rem 0;background:color-mix(in srgb,var(--jp-border-color2,#8885) 28%,transparent);border-radius:.3rem}
+.verdict.good{border-color:var(--jp-success-color1,#388e3c)} .verdict.bad{border-color:var(--jp-error-color1,#d32f2f)} .verdict.open{border-color:var(--jp-warn-color1,#f57c00)}
 .verdict .lead{margin:0 0 .4rem;opacity:.75} .verdict>.badge{font-size:1.35rem;padding:.05em .7em} .verdict .words{font-size:1.12rem;margin:.7rem 0 0}
-.lines{margin:1.6rem 0} .line{display:grid;grid-template-columns:7.5rem 1fr;gap:.2rem 1rem;padding:.55rem 0;border-bottom:1px solid var(--jp-border-color2)}
+.lines{margin:1.6rem 0} .line{display:grid;grid-template-columns:7.5rem 1fr;gap:.2rem 1rem;padding:.55rem 0;border-bottom:1px solid var(--jp-border-color2,#8885)}
 .line dt{font-weight:600;text-transform:capitalize} .line dd{margin:0} .line .badge{margin-right:.5rem}
+@media (max-width:36rem){.line{grid-template-columns:1fr}}
+'''
+STYLE = _LINES + '''
+main{font-size:1.02rem} .sub{opacity:.75;margin-top:-.6em}
 nav ul{list-style:none;padding:0;display:flex;flex-wrap:wrap;gap:.4rem 1.2rem} nav a{text-underline-offset:.2em}
 section{margin-top:2.6rem} section h2{margin:0 0 .8rem;padding-top:1rem;border-top:2px solid var(--jp-border-color2);font-size:1.35em}
 figure{margin:1.2rem 0} figcaption{font-size:.92em;opacity:.8;margin-top:.3rem;max-width:46rem} p{max-width:46rem}
 details{margin:.6rem 0} summary{cursor:pointer;font-weight:600;padding:.3rem 0} footer{margin-top:3rem;font-size:.9em;opacity:.75}
-@media (max-width:36rem){.line{grid-template-columns:1fr}}
 @media print{nav{display:none} section{break-inside:auto} .verdict{background:none;border:1px solid #777;border-left-width:.45rem} details::details-content{content-visibility:visible;block-size:auto}}
-</style>'''
+'''
 
 def _anchor(title): return '-'.join(''.join(c if c.isalnum() else ' ' for c in title.lower()).split())
 
@@ -91,7 +93,7 @@ def to_page(
     nav = ''.join(f'<li><a href="#{_anchor(o)}">{to_html(o)}</a></li>' for o in SECTIONS)
     body = ''.join(f'<section id="{_anchor(o)}"><h2>{to_html(o)}</h2>{f(info)}</section>' for o,f in SECTIONS.items())
     foot = f'<footer>Every interval is a 95 % bootstrap interval unless it says otherwise. The same figures for machines are in report.json (schema {info["schema"]}).</footer>'
-    return page(_title(info), Html(f'{STYLE}<p class="sub">{to_html(sub)}</p>{first_screen(info)}<nav aria-label="Chapters"><ul>{nav}</ul></nav>{body}{foot}'))
+    return page(_title(info), Html(f'<p class="sub">{to_html(sub)}</p>{first_screen(info)}<nav aria-label="Chapters"><ul>{nav}</ul></nav>{body}{foot}'), STYLE)
 
 # %% ../nbs/35_report.ipynb #3b3f0c08
 class Report:
@@ -125,7 +127,7 @@ class Report:
 
     def _repr_html_(self):
         where = f"<p>The whole report is <code>{to_html(str(self.folder/'report.html'))}</code>, and for machines <code>report.json</code> beside it.</p>" if self.folder else ''
-        return Html(f"<div class='tlnb'>{STYLE.replace('main{font-size:1.02rem}', '')}{first_screen(self.info)}{where}</div>")
+        return Html(f"<style>{_LINES}</style><div class='tlnb'>{first_screen(self.info)}{where}</div>")
 
 def report(
     run,   # `Run`, or the path of a run folder
