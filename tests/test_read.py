@@ -106,6 +106,11 @@ def test_no_header(file):
     same(read(file(csv(header=False)), data_columns=COLUMNS))
     same(read(file(csv()), data_columns=COLUMNS))
 
+def test_no_header_said_of_a_file_that_has_one(file):
+    numbers = TABLE[['age', 'income']].assign(target=TABLE.index % 2)
+    d = read(file(csv(numbers)), data_header='none', data_columns=['a', 'b', 'target'])
+    assert len(d.frame) == N and d.frame.a.dtype == np.int64 and 'was skipped' in d.found['header']
+
 def test_header_of_numbers(file):
     d = read(file(csv(TABLE.rename(columns={'age': '2023', 'income': '2024'}))))
     assert list(d.frame)[:2] == ['2023', '2024']

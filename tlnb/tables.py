@@ -124,6 +124,12 @@ def has_header(
     if any(name and col and all(map(_is_number, col)) for name,col in zip(first, columns)): return True
     return not any(name in col for name,col in zip(first, columns) if name)
 
+def _is_plainly_header(rows)->bool:
+    "Whether the first row has no number, where most columns have nothing but numbers below"
+    columns = [[o.strip() for o in col if o.strip()] for col in zip(*rows[1:1001])]
+    numeric = sum(bool(col) and all(map(_is_number, col)) for col in columns)
+    return all(o.strip() and not _is_number(o) and o.strip() != '?' for o in rows[0]) and numeric > len(columns)/2
+
 # %% ../nbs/11_tables.ipynb #19915504
 def _named(names)->tuple:
     "Names of the columns without blanks and doubles, and what was changed"
@@ -140,14 +146,16 @@ def _named(names)->tuple:
 def _header(rows, lines, header, columns, names, path)->tuple:
     "Names, rows below the header, their lines, and where the names come from"
     width = len(rows[0])
-    top = header == 'first' or header == 'auto' and has_header(rows, [*names, *columns])
+    plain = header == 'none' and _is_plainly_header(rows)
+    top = header == 'first' or plain or header == 'auto' and has_header(rows, [*names, *columns])
     if columns and len(columns) != width:
         raise DataError('another number of columns', f'data.columns names {len(columns)}, {path} has {width}',
             'name each column once, in order')
-    said = list(columns) or (rows[0] if top else [f'c{i+1}' for i in range(width)])
+    said = list(columns) or (rows[0] if top and not plain else [f'c{i+1}' for i in range(width)])
     wanted = [o for o in names if said.count(o) > 1]
     if wanted: raise DataError('a column name stands twice', f'{wanted[0]!r} in {path}', 'rename one of the two')
-    whence = 'data.columns' if columns else 'first line' if top else 'none: columns are called c1, c2, ...'
+    whence = 'data.columns' if columns else 'first line' if top and not plain else 'none: columns are called c1, c2, ...'
+    if plain: whence += ' (the first line holds names, and was skipped)'
     return said, rows[int(top):], lines[int(top):], whence
 
 # %% ../nbs/11_tables.ipynb #2deacb59
