@@ -75,7 +75,8 @@ nav ul{list-style:none;padding:0;display:flex;flex-wrap:wrap;gap:.4rem 1.2rem} n
 section{margin-top:2.6rem} section h2{margin:0 0 .8rem;padding-top:1rem;border-top:2px solid var(--jp-border-color2);font-size:1.35em}
 figure{margin:1.2rem 0} figcaption{font-size:.92em;opacity:.8;margin-top:.3rem;max-width:46rem} p{max-width:46rem}
 details{margin:.6rem 0} summary{cursor:pointer;font-weight:600;padding:.3rem 0} footer{margin-top:3rem;font-size:.9em;opacity:.75}
-@media print{nav{display:none} section{break-inside:auto} .verdict{background:none;border:1px solid #777;border-left-width:.45rem} details::details-content{content-visibility:visible;block-size:auto}}
+@media print{main{font-size:10pt} .tlnb table{font-size:.8em} .tlnb .scroll{overflow:visible} nav{display:none}
+  section{margin-top:1.6rem} .verdict{background:none;border:1px solid #777;border-left-width:.45rem} details::details-content{content-visibility:visible;block-size:auto}}
 '''
 
 def _anchor(title): return '-'.join(''.join(c if c.isalnum() else ' ' for c in title.lower()).split())
