@@ -85,11 +85,11 @@ def _source_logit(full, transfer, seed, cause, disparity):
     "Logit of the risk in region A under the relation `transfer` to region B: [n]"
     if transfer == 'strong': return _logit(full, SLOPES, cause, disparity)
     rng = np.random.default_rng([seed, 99])
-    f,jobs,k = _factors(full),SHARES['job'][0],2. if transfer == 'conflict' else 1.
+    jobs = SHARES['job'][0]
     job = full.job.map({o:i for i,o in enumerate(jobs)}).to_numpy()
-    days = (pd.to_datetime(full.applied_on) - pd.Timestamp('2023-12-18')).dt.days.to_numpy()/200
-    out = (rng.normal(0, 1.5, (len(jobs), 2))[job] * np.stack([f[:,3], days], axis=1)).sum(1) + rng.normal(0, 1.5, len(jobs))[job]
-    return k*out + (transfer == 'conflict')*(1 - 1.*(full.channel == 'broker').to_numpy())
+    age,days = _factors(full)[:,3],(pd.to_datetime(full.applied_on) - pd.Timestamp('2023-12-18')).dt.days.to_numpy()/200
+    out = (rng.normal(0, 1.5, (len(jobs), 2))[job] * np.stack([age, days], axis=1)).sum(1) + rng.normal(0, 1.5, len(jobs))[job]
+    return out if transfer == 'none' else 2*out + 1. - (full.channel == 'broker').to_numpy()
 
 # %% ../../nbs/tabular/14_loans.ipynb #ea60c66b
 def _draw(domain, n, seed, cause, disparity, transfer):
