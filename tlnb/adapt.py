@@ -14,14 +14,14 @@ import numpy as np
 import pandas as pd
 from fastcore.basics import patch
 
-from .arms import ARMS, ended, piece_name, piece_steps, source_data, train_piece, train_source
+from .arms import ARMS, ended, piece_name, piece_steps, train_piece, train_source
 from .dataset import Dataset, completed, load, protocol
 from .errors import RecipeError, StoreError, nearest
 from .html import badge, table
 from .metrics import better, headline
 from .progress import plan_progress
 from .recipe import Recipe
-from .source import Source, find_source, load_fitted
+from .source import Source, find_source, load_fitted, source_data
 from .store import RunFolder, load_tensors, plain, run_key
 
 # %% ../nbs/24_adapt.ipynb #7425d168
@@ -270,7 +270,7 @@ def adapt(
 )->Run:
     "Train the recipe's transfer arms with every seed, or go on where that was left; raises `StoreError`, `SourceError`, `RecipeError`"
     dataset,recipe = _agreed(dataset, recipe)
-    material = source_data(dataset)
+    material = source_data(dataset, os.getcwd())
     source = None if material else find_source(recipe, dataset, None)
     source_hash = material.fingerprint if material else source.sha256 if source else ''
     key = run_key(recipe, dataset.fingerprint, source_hash)

@@ -14,7 +14,7 @@ from pathlib import Path
 import nbformat
 
 from .cell import Expression, edit_cell, find_cell, read_cell
-from .errors import DataError, RecipeError, StoreError, nearest
+from .errors import RecipeError, StoreError, nearest
 from .gallery import templates
 from .recipe import Recipe
 from .store import disk_errors
@@ -95,11 +95,11 @@ def change(
 def check(asked:Request):
     "Resolve the recipe and read the data: any error of the request or the data, in about a second"
     from tlnb.dataset import load
-    from tlnb.source import find_source
+    from tlnb.source import find_source, source_data
     if any(isinstance(v, Expression) for v in read_cell(asked.cell.source).values()): return
     dataset = load(Recipe.from_cell(asked.cell.source), asked.cwd)
     if not dataset.recipe.source.data: find_source(dataset.recipe, dataset, None)
-    elif not os.path.exists(dataset.recipe.source.data): raise DataError('no such file', dataset.recipe.source.data, 'check source.data')
+    else: source_data(dataset, asked.cwd)
 
 # %% ../nbs/92_request.ipynb #2b5473eb
 NEED = 20_000_000  # Bytes that must be free before a run starts

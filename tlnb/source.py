@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['SCHEMA', 'SHIPPED', 'Fitted', 'save_fitted', 'read_description', 'load_fitted', 'Source', 'describe', 'Sources',
-           'sources', 'best_piece', 'find_source']
+           'sources', 'best_piece', 'find_source', 'source_data']
 
 # %% ../nbs/20_source.ipynb #33b05bc7
 import hashlib, json
@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from .dataset import protocol
-from .errors import SourceError, nearest
+from .dataset import load, protocol
+from .errors import SourceError, TlnbError, nearest
 from .html import table
 from .metrics import better, headline
 from .store import atomic_write, load_tensors, save_tensors, to_json
@@ -191,3 +191,19 @@ def find_source(
     task = read_description(source.folder)['task']
     if task != dataset.task: raise SourceError(f'a source for {task}', repr(source.name), f'the target here is one of {dataset.task}: choose another source, or set data.task')
     return source
+
+# %% ../nbs/20_source.ipynb #b3710ca4
+def source_data(
+    dataset,      # `Dataset` of the target
+    folder='.',   # where a relative path starts
+):
+    "`Dataset` that the source learns from, or None where the recipe names none; `DataError` where it cannot be read"
+    r = dataset.recipe
+    if not r.source.data: return None
+    plain = r.with_({'data.path': r.source.data, 'data.target': dataset.target, 'data.split': '', 'data.group': '', 'data.drop': [], 'data.keep': [],
+        'data.sensitive': None, 'data.task': dataset.task, 'data.judged': 0.05, 'data.inner': 0.1, 'source.data': None})
+    try: data,d = load(plain, folder),r.data
+    except TlnbError as e: raise type(e)(e.what, f'{e.where}, reading source.data = {r.source.data}', e.cure) from None
+    named = {'data.group': d.group, 'data.drop': [*d.drop, d.split], 'data.keep': d.keep}
+    there = {k: [c for c in v if c in data.frame] if isinstance(v, list) else v if v in data.frame else '' for k,v in named.items()}
+    return load(plain.with_(there), folder) if any(there.values()) else data
