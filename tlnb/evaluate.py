@@ -185,7 +185,7 @@ def evaluate(
     "Judge a run and write judgement.json into its folder; `RecipeError` where no arm was finished"
     ds, r = run.dataset, run.recipe.transfer
     name = headline(ds.task, r.metric)
-    baselines = tuple(r.baselines if baselines is None else baselines)
+    baselines = tuple(r.baselines if baselines is None else [baselines] if isinstance(baselines, str) else baselines)
     run.train(baselines)
     arms, draws, seeds = measure(run, name, SAMPLES)
     every = {a.name: _row(a, draws, name) for a in arms} | {k: dict(skipped=why) for k,why in _left_out(run).items()}
