@@ -1,7 +1,7 @@
 # lab    JupyterLab on ./workspace, the template in it (LAB='--allow-root --no-browser': options for JupyterLab)
 # demo   the tabular template, headless, on data that needs no network
 # test   all that continuous integration runs
-# bench  the long measurements (about an hour)
+# bench  the long measurements, written to docs/benchmarks.md (some hours)
 # docs   README.md from nbs/index.ipynb
 # sync   tlnb/ and README.md from nbs/, notebooks cleaned: before every commit
 # sources  trains the shipped source models anew
@@ -23,11 +23,11 @@ $(BIN)/python: | $(filter .uv/bin/uv,$(UV))
 
 # stamps: a second make spends no time on set-up
 .venv/ready-run: $(KEYS) | $(BIN)/python
-	$(UV) pip install --python $(BIN)/python -e .
+	$(UV) pip install --quiet --python $(BIN)/python -e .
 	@touch $@
 
 .venv/ready-test: $(KEYS) | $(BIN)/python
-	$(UV) pip install --python $(BIN)/python -e '.[dev,test]'
+	$(UV) pip install --quiet --python $(BIN)/python -e '.[dev,test]'
 	@touch $@ .venv/ready-run
 
 # exit 1 of `tlnb run` means that a gate said no: a finding about the data, not a failure
@@ -45,7 +45,7 @@ test: .venv/ready-test
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2
 
 bench: .venv/ready-test
-	OMP_NUM_THREADS=1 $(BIN)/pytest -m bench -n 2
+	$(BIN)/python tests/bench/run.py
 
 docs: .venv/ready-test
 	$(BIN)/jupytext --quiet --to md --opt notebook_metadata_filter=-all --opt cell_metadata_filter=-all --output README.md nbs/index.ipynb

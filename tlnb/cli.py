@@ -178,6 +178,9 @@ def main(
     warnings.simplefilter('ignore')
     try: return args.call(args)
     except TlnbError as e: print(f'tlnb: {e}', file=sys.stderr)
+    except BrokenPipeError: # whoever read the output, such as head, has left
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except KeyboardInterrupt:
         print('tlnb: interrupted', file=sys.stderr)
         return 130
