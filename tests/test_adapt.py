@@ -101,3 +101,17 @@ def test_two_processes_want_one_run(dataset, tmp_path):
         other.wait()
         with pytest.raises(StoreError, match='differ'): adapt(dataset, folder=out) # free at once, though it holds another run
     finally: other.kill()
+
+def test_rows_to_predict(run, dataset):
+    "A frame, a list of dicts, rows without some columns; rows that have none of the columns are refused"
+    from tlnb.errors import DataError
+    frame = dataset.frame.head(2)
+    assert run.predict(frame.to_dict('records')).equals(run.predict(frame))
+    assert len(run.predict(frame[['age', 'income']])) == 2
+    with pytest.raises(DataError, match='no known column'): run.predict([{'colour': 'red'}])
+
+def test_a_metric_of_another_task_is_refused_before_anything_is_written(dataset, tmp_path):
+    from tlnb.adapt import adapt
+    with pytest.raises(RecipeError, match='no metric of classification: transfer.metric'):
+        adapt(dataset, dataset.recipe.with_({'transfer.metric': 'rmse'}), folder=tmp_path/'run')
+    assert not (tmp_path/'run').exists()

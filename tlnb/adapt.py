@@ -16,7 +16,7 @@ from fastcore.basics import patch
 
 from .arms import ARMS, ended, piece_name, piece_steps, train_piece, train_source
 from .dataset import Dataset, completed, load, protocol
-from .errors import RecipeError, StoreError, nearest
+from .errors import DataError, RecipeError, StoreError, nearest
 from .html import badge, table
 from .metrics import better, headline
 from .progress import plan_progress
@@ -112,9 +112,12 @@ def fitted(self:Run, arm:str=None, seed:int=None):
 
 @patch
 def predict(self:Run,
-    items:pd.DataFrame, # Rows as the data has them; the target is not needed
+    items, # Rows as the data has them, a frame or a list of dicts; the target is not needed, a column that is not there counts as missing
 )->pd.DataFrame:
-    "One row per item: `predicted`, and for classes a probability each"
+    "One row per item: `predicted`, and for classes a probability each; `DataError` where no column of the data is there"
+    items = items if isinstance(items, pd.DataFrame) else pd.DataFrame(items)
+    known = self.folder.read_json('dataset.json')['columns']
+    if not set(known) & set(items.columns): raise DataError('no known column', ', '.join(map(str, items.columns[:5])), 'known: ' + ', '.join(known[:10]))
     p, classes = self.fitted().score(items), self.dataset.classes
     if not classes: return pd.DataFrame({'predicted': p[:, 0]}, index=items.index)
     return pd.DataFrame(p, columns=[f'p({c})' for c in classes], index=items.index).assign(
@@ -270,6 +273,7 @@ def adapt(
 )->Run:
     "Train the recipe's transfer arms with every seed, or go on where that was left; raises `StoreError`, `SourceError`, `RecipeError`"
     dataset,recipe = _agreed(dataset, recipe)
+    headline(dataset.task, recipe.transfer.metric) # a metric of another task is refused before anything is written
     material = source_data(dataset, os.getcwd())
     source = None if material else find_source(recipe, dataset, None)
     source_hash = material.fingerprint if material else source.sha256 if source else ''

@@ -322,7 +322,7 @@ def _answers(p, classes): return np.asarray(p).argmax(1) if classes else np.asar
 def _column(ds, name):
     if name in ds.groups.columns: return ds.groups[name]
     if name in ds.frame.columns: return ds.frame[name]
-    raise RecipeError('no such column', f'by={name!r}', nearest(name, [*ds.groups.columns, *ds.frame.columns]))
+    raise RecipeError('no such column', f'by={name!r}', nearest(name, dict.fromkeys([*ds.groups.columns, *ds.frame.columns])))
 
 def _check_given(y_true, y_pred, groups, recipe):
     if lost := [k for k,v in dict(y_true=y_true, y_pred=y_pred, groups=groups).items() if v is None]:

@@ -152,7 +152,7 @@ def headline(
     "Name of the headline metric; `RecipeError` where `name` is no metric of this task"
     if name == 'auto': return {'classification': 'accuracy', 'regression': 'r2'}[task]
     if name not in METRICS[task]:
-        raise RecipeError(f'transfer.metric: {name!r} is no metric of {task}', ', '.join(METRICS[task]), nearest(name, METRICS[task]))
+        raise RecipeError(f'no metric of {task}', f'transfer.metric = {name!r}', nearest(name, METRICS[task]))
     return name
 
 def metric(name:str)->Metric:

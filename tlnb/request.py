@@ -95,9 +95,11 @@ def change(
 def check(asked:Request):
     "Resolve the recipe and read the data: any error of the request or the data, in about a second"
     from tlnb.dataset import load
+    from tlnb.metrics import headline
     from tlnb.source import find_source, source_data
     if any(isinstance(v, Expression) for v in read_cell(asked.cell.source).values()): return
     dataset = load(Recipe.from_cell(asked.cell.source), asked.cwd)
+    headline(dataset.task, dataset.recipe.transfer.metric)
     if not dataset.recipe.source.data: find_source(dataset.recipe, dataset, None)
     else: source_data(dataset, asked.cwd)
 
