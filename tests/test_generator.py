@@ -7,25 +7,19 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parent/'bench'))
 import generator  # noqa: E402
 
-SMALL = dict(n_source=3000, n_train=160, n_judged=800)
-SEEDS = dict(strong=8, none=8, conflict=4)
-
-
-@pytest.fixture(scope='module')
-def results(tmp_path_factory):
-    tasks = [(small, s, i) for s, n in SEEDS.items() for i in range(n)]
-    return generator.run_all(tasks, 1, tmp_path_factory.mktemp('generator')/'kept.jsonl')
+SMALL = dict(n_source=2500, n_train=160, n_judged=800)
 
 
 def small(scenario, seed):
     return generator.study(scenario, seed, SMALL, train_epochs=12, run_seeds=2, strategy='fine_tuning', transfer_baselines=['simple'])
 
 
-def test_smoke(results):
-    assert len(results) == sum(SEEDS.values())
-    verdicts = {s: [o['verdict'] for o in results if o['scenario'] == s] for s in SEEDS}
-    assert verdicts['strong'].count('helped') >= 6 and 'hurt' not in verdicts['strong'], verdicts
-    assert 'helped' not in verdicts['none'] + verdicts['conflict'], verdicts
+@pytest.mark.parametrize('scenario,seeds', [('strong', 8), ('none', 8), ('conflict', 4)])
+def test_smoke(tmp_path, scenario, seeds):
+    verdicts = [o['verdict'] for o in generator.run_all([(small, scenario, i) for i in range(seeds)], 1, tmp_path/'kept.jsonl')]
+    if scenario == 'strong': assert verdicts.count('helped') >= 6 and 'hurt' not in verdicts, verdicts
+    else: assert 'helped' not in verdicts, verdicts
+    if scenario == 'conflict': assert 'hurt' in verdicts, verdicts
 
 
 def test_bounds():

@@ -12,8 +12,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 SCENARIOS = 'strong', 'none', 'conflict'
 SIZE = dict(n_source=4000, n_train=240, n_judged=1500)
-WEAK = dict(n_source=800, n_train=240, n_judged=1500)   # a source that leaves something to learn: its curve rises
-TARGET = 0.70
+WEAK = dict(n_source=120, n_train=240, n_judged=1500)   # a source that leaves something to learn: its curve rises
+LABELS = dict(transfer_labels_needed=True, metric='roc_auc', transfer_target_value=0.68, strategy='fine_tuning')
 PAIRS = ('fine_tuning', 'simple'), ('fine_tuning', 'from_scratch'), ('from_scratch', 'simple')   # fixed beforehand: their mean gain is known
 
 
@@ -42,7 +42,7 @@ def study(scenario, seed, size=SIZE, **options):
 
 def labels_study(scenario, seed):
     "A pair of regions with a labels-needed curve for a stated score"
-    return study('strong', seed, WEAK, transfer_labels_needed=True, transfer_target_value=TARGET, strategy='fine_tuning') | dict(scenario=scenario)
+    return study('strong', seed, WEAK, **LABELS) | dict(scenario=scenario)
 
 
 def run_all(tasks, jobs, keep):
@@ -98,7 +98,7 @@ def planted_labels(results):
     truth = {}
     for side in ('transfer', 'from_scratch'):
         curve = np.mean([[p['value'] for p in o['labels_needed']['curve'] if p['side'] == side] for o in results], axis=0)
-        truth[side] = dict(curve=[round(float(v), 4) for v in curve], labels=float(needed(sizes, rising(curve[None]), TARGET)[0]))
+        truth[side] = dict(curve=[round(float(v), 4) for v in curve], labels=float(needed(sizes, rising(curve[None]), LABELS['transfer_target_value'])[0]))
     return sizes, truth
 
 
@@ -129,7 +129,7 @@ def main():
     if a.labels:
         results = run_all([(labels_study, 'labels', i) for i in range(a.labels)], a.jobs, a.keep)
         sizes, found = covered(results)
-        print(f'labels needed for accuracy {TARGET}, {len(results)} studies at {sizes}')
+        print(f'labels needed, {len(results)} studies at {sizes}: {LABELS}')
         for side, o in found.items(): print(f'{side:<13}', o)
 
 
