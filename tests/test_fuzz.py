@@ -63,10 +63,6 @@ def feed_all(seeds, folder):
 @pytest.mark.parametrize('start', range(0, TABLES, 50))
 def test_mutated_tables(start, tmp_path): feed_all([int(ONE)] if ONE else range(start, min(TABLES, start+50)), tmp_path)
 
-@pytest.mark.bench
-@pytest.mark.parametrize('start', range(0, 5000, 500))
-def test_5000_mutated_tables(start, tmp_path): feed_all(range(start, start+500), tmp_path)
-
 def test_many_are_accepted(tmp_path):
     "A fuzz test that is refused at the door tests the door"
     assert sum(feed(seed, tmp_path) is not None for seed in range(60)) > 15

@@ -26,20 +26,3 @@ def test_bounds():
     "Against the textbook: 0 of 200 is at most 1.83 %, 195 of 200 is at least 94.3 %"
     assert generator.bounds(0, 200) == (0, pytest.approx(.0183, abs=1e-3))
     assert generator.bounds(195, 200)[0] == pytest.approx(.9426, abs=1e-3) and generator.bounds(5, 5)[1] == 1
-
-
-@pytest.mark.bench
-@pytest.mark.timeout(0)
-def test_two_hundred_seeds(tmp_path):
-    results = generator.run_all([(generator.study, s, i) for i in range(200) for s in generator.SCENARIOS], 2, tmp_path/'kept.jsonl')
-    found = generator.shares(results)
-    print(found)
-    assert found['strong']['helped'][0] >= .95 and found['none']['helped'][2] <= .05 and found['conflict']['hurt'][0] > .25
-
-
-@pytest.mark.bench
-@pytest.mark.timeout(0)
-def test_labels_needed(tmp_path):
-    _, found = generator.covered(generator.run_all([(generator.labels_study, 'labels', i) for i in range(40)], 2, tmp_path/'kept.jsonl'))
-    print(found)
-    for side in found.values(): assert side['bounds'][1] >= .95, found

@@ -113,6 +113,17 @@ def covered(results):
     return sizes, out
 
 
+def missed(results, labels):
+    "Aims that were missed, a line each"
+    found = shares(results)
+    share = lambda scenario, verdict: found[scenario][verdict]
+    aims = {'helped where transfer is strong: less than 95 %': share('strong', 'helped')[0] < .95,
+        'helped where the source is unrelated: upper bound above 5 %': share('none', 'helped')[2] > .05,
+        'hurt where the source conflicts: not the commonest verdict': share('conflict', 'hurt')[0] <= .5}
+    aims |= {f'labels needed, {side}: fewer than 95 % of the intervals hold the truth': o['bounds'][1] < .95 for side, o in labels.items()}
+    return [aim for aim, holds in aims.items() if holds]
+
+
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument('--seeds', type=int, default=200)
@@ -126,11 +137,15 @@ def main():
         print(f'{s:<9} n={n:<4}' + '  '.join(f'{v} {share:.3f} ({lo:.3f} to {hi:.3f})' for v, (share, lo, hi) in found.items()))
     for s, pairs in coverage(results).items():
         for pair, o in pairs.items(): print(f'{s:<9} {pair:<28}', o)
+    labels = {}
     if a.labels:
-        results = run_all([(labels_study, 'labels', i) for i in range(a.labels)], a.jobs, a.keep)
-        sizes, found = covered(results)
-        print(f'labels needed, {len(results)} studies at {sizes}: {LABELS}')
-        for side, o in found.items(): print(f'{side:<13}', o)
+        studies = run_all([(labels_study, 'labels', i) for i in range(a.labels)], a.jobs, a.keep)
+        sizes, labels = covered(studies)
+        print(f'labels needed, {len(studies)} studies at {sizes}: {LABELS}')
+        for side, o in labels.items(): print(f'{side:<13}', o)
+    aims = missed(results, labels)
+    print(*(f'missed: {aim}' for aim in aims) if aims else ['every aim is met'], sep='\n')
+    sys.exit(bool(aims))
 
 
 if __name__ == '__main__': main()

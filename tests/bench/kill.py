@@ -1,4 +1,4 @@
-"Kill trainings 100 times each and say how they came back: one line of a table for each worker, or JSON with --json."
+"Kill trainings 100 times each and say how they came back: a line for each worker, or JSON with --json. Exit 1: one came back otherwise."
 import argparse, json, os, subprocess, sys
 from pathlib import Path
 
