@@ -12,7 +12,7 @@ import pandas as pd
 
 from .errors import DataError, GateError, RecipeError, nearest
 from .gaps import count_groups, draw_rates, gap_interval, interval, rates, widest
-from .html import Html, badge, svg, table, to_html
+from .html import VERDICT, Html, badge, svg, table, to_html, verdict as told
 from .recipe import Recipe
 
 # %% ../nbs/33_bias.ipynb #577c88ed
@@ -181,8 +181,9 @@ _KIND = {'pass': 'good', 'fail': 'bad', 'undecided': 'open', None: 'none'}
 class BiasReport:
     "Groups, gaps and a verdict."
     def __init__(self,
-        info:dict, # What `to_dict` gives
-    ): self.info = info
+        info:dict,   # What `to_dict` gives
+        folder=None, # Run folder
+    ): self.info,self.folder = info,folder
 
     @property
     def verdict(self)->str|None:
@@ -210,6 +211,10 @@ class BiasReport:
     def plot(self):
         "Rates of the groups with their intervals (matplotlib `Figure`)"
         return plot_bias(self.info)
+
+    def _repr_mimebundle_(self, include=None, exclude=None):
+        why = ', gate overridden' if self.verdict=='fail' and self.info['gate']['reason'] else ''
+        return {VERDICT: told('bias', _KIND[self.verdict], (self.verdict or 'not checked') + why, self.folder)}
 
     def _repr_html_(self): return _page(self.info, self.plot())
 
@@ -314,7 +319,7 @@ def check_bias(
         p,*others = (_answers(run.predictions(o, seed)['judged'], ds.classes) for o in (arm, *beside))
         info = judge(ds.y[rows], p, columns, ds.classes, run.recipe.bias, seed, f'{arm}, seed {seed}', dict(zip(beside, others)))
     run.folder.write_json('bias.json', info)
-    return BiasReport(info)
+    return BiasReport(info, run.folder.path)
 
 def _gate(r): return dict(on=bool(r.gate), reason=(r.reason or '').strip())
 def _answers(p, classes): return np.asarray(p).argmax(1) if classes else np.asarray(p)[:,0]

@@ -65,6 +65,7 @@ class Modality(Protocol):
     def score(self, model, prep, frame)->np.ndarray: "Raw rows to probabilities [n, classes], or to predictions [n, 1]"
     def simple(self, task, seed)->dict: "Estimators without a network by name, each with `.fit(frame, y)` and `.score(frame)`"
     def restore(self, prep:dict): "Preprocessing out of its plain form"
+    # A modality whose rows are no table to look at also has `show(dataset, rows)`: `Html` of these rows, each with its target
 
 # %% ../nbs/12_dataset.ipynb #fbae1f83
 @dataclass
@@ -133,6 +134,14 @@ def _repr_html_(self:Dataset)->str:
     from tlnb.html import table
     shown = lambda v: some(v, 12) if isinstance(v, list) else f'{v:,}' if isinstance(v, int) else v
     return table([(k.replace('_', ' '), shown(v)) for k,v in self.to_dict().items() if k != 'found'], ['', ''], 'Dataset')
+
+# %% ../nbs/12_dataset.ipynb #a96093ce
+@patch
+def sample(self:Dataset,
+    n:int=8,  # how many
+)->np.ndarray:
+    "Numbers of `n` training rows that show every class, or the whole span of a number, as far as `n` goes"
+    return self.train[order(self.y[self.train], [0, 9], self.task)[:n]]
 
 # %% ../nbs/12_dataset.ipynb #fcd590b1
 @patch

@@ -16,7 +16,7 @@ import pandas as pd
 
 from .dataset import protocol
 from .errors import DataError, RecipeError, nearest
-from .html import Html, badge, svg, table, to_html
+from .html import VERDICT, Html, badge, svg, table, to_html, verdict
 
 # %% ../nbs/32_explain.ipynb #038a96ac
 class Masker(Protocol):
@@ -163,7 +163,8 @@ class Explanation:
     def __init__(self,
         info:dict,   # What `to_dict` gives
         values=None, # `shap.Explanation` of the items [n, features]
-    ): self.info,self.values = info,values
+        folder=None, # Run folder
+    ): self.info,self.values,self.folder = info,values,folder
 
     def to_dict(self)->dict:
         "As in report.json"
@@ -176,6 +177,10 @@ class Explanation:
     def plot(self):
         "What counts in general, and for each item (matplotlib `Figure`)"
         return plot_explanation(self.info)
+
+    def _repr_mimebundle_(self, include=None, exclude=None):
+        said = 'does not add up' if self.info['marked'] else 'adds up'
+        return {VERDICT: verdict('explanation', 'bad' if self.info['marked'] else 'good', said, self.folder)}
 
     def _repr_html_(self):
         d = self.info
@@ -267,7 +272,7 @@ def explain(
         items=_told(ds, rows, ids, y, why, p, whole, values, residual, features), **general, says_not=SAYS_NOT)
     info['seconds'] = round(time.time()-start, 2)
     run.folder.write_json('explanation.json', info)
-    return Explanation(info, _shap_values(values, base, rows, features, ids))
+    return Explanation(info, _shap_values(values, base, rows, features, ids), run.folder.path)
 
 # %% ../nbs/32_explain.ipynb #c7dfcc50
 def _outputs(ds, p):
