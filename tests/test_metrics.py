@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from sklearn import metrics as skm
 
+from tlnb.bootstrap import draw, replicates
 from tlnb.metrics import METRICS, better, headline, reliability, score, score_all
 from tlnb.errors import RecipeError
 
@@ -55,6 +56,21 @@ def test_weights_are_repeated_rows():
     w = np.bincount(rows, minlength=80)[None].astype(float)
     for name, m in METRICS['classification'].items():
         if name != 'ece': assert np.isclose(m.f(y, p, w)[0], score(name, y[rows], p[rows])), name
+
+
+@pytest.mark.parametrize('classes', [2, 3])
+def test_a_resample_that_misses_a_class_keeps_the_scale(classes):
+    "A majority's mean over classes is the same in every resample; what was measured of the missed class stays"
+    y = np.r_[np.zeros(40, int), np.arange(1, classes).repeat(2)]
+    draws = draw(len(y), 1, samples=400)
+    missed = (draws.rows[:, y == classes - 1] == 0).all(1)
+    assert 20 < missed.sum() < 120
+    guess = np.tile(np.eye(classes)[0], (len(y), 1))
+    assert np.allclose(replicates('balanced_accuracy', y, [guess], draws), 1/classes)
+    if classes == 2: return
+    for name in ('roc_auc', 'pr_auc', 'f1'):
+        reps, value = replicates(name, y, [guess], draws)[:, 0], score(name, y, guess)
+        assert np.isfinite(reps).all() and abs(reps[missed].mean() - value) < .03, (name, reps[missed].mean(), value)
 
 
 def test_ece_of_known_predictions():

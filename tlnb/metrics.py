@@ -51,19 +51,28 @@ def _confusion(y, p, w):
     true, pred = y[:,None] == classes, p.argmax(1)[:,None] == classes
     return w @ (true & pred).astype(float), w @ true.astype(float), w @ pred.astype(float)
 
+def _over_classes(each, w):
+    "[B] mean over classes of `each(w)` [B,C]; a class that weighs nothing in a resample keeps the figure of the whole table"
+    x = each(w)
+    if np.isnan(x).any(): x = np.where(np.isnan(x), each(np.ones_like(w[:1])), x)
+    return _nanmean(x)
+
 @_metric('classification', 'accuracy')
 def accuracy(y, p, w): return _ratio(w @ (p.argmax(1) == y).astype(float), w.sum(1))
 
 @_metric('classification', 'balanced accuracy')
 def balanced_accuracy(y, p, w):
-    right, true, _ = _confusion(y, p, w)
-    return _nanmean(_ratio(right, true))
+    def each(w):
+        right, true, _ = _confusion(y, p, w)
+        return _ratio(right, true)
+    return _over_classes(each, w)
 
 @_metric('classification', 'F1')
 def f1(y, p, w):
-    right, true, pred = _confusion(y, p, w)
-    each = _ratio(2*right, true + pred)
-    return each[:,1] if p.shape[1] == 2 else _nanmean(each)
+    def each(w):
+        right, true, pred = _confusion(y, p, w)
+        return _ratio(2*right, true + pred)
+    return each(w)[:,1] if p.shape[1] == 2 else _over_classes(each, w)
 
 # %% ../nbs/19_metrics.ipynb #74f6f40c
 def _steps(score, pos, w, chunk=64):
@@ -92,7 +101,7 @@ def _average_precision(score, pos, w):
 def _each_class(f, y, p, w):
     "`f` for the second of two classes, or the mean over classes, each against the rest"
     if p.shape[1] == 2: return f(p[:,1], y == 1, w)
-    return _nanmean(np.stack([f(p[:,c], y == c, w) for c in range(p.shape[1])], -1))
+    return _over_classes(lambda w: np.stack([f(p[:,c], y == c, w) for c in range(p.shape[1])], -1), w)
 
 @_metric('classification', 'ROC-AUC')
 def roc_auc(y, p, w): return _each_class(_auc, y, p, w)
