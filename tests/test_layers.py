@@ -1,5 +1,5 @@
 "The floors of the house: what may import what, and what `import tlnb` costs"
-import ast, re, subprocess, sys
+import ast, json, re, subprocess, sys
 from pathlib import Path
 
 import pytest
@@ -49,6 +49,14 @@ def test_floor_0_is_light(module):
     "Nothing but the standard library, filelock and our own; what else a function needs it imports when it is called"
     others = {o.split('.')[0] for o in imports(module, top=True)} - sys.stdlib_module_names - {'tlnb', 'filelock'}
     assert not others
+
+@pytest.mark.parametrize('path', sorted((ROOT/'nbs').rglob('*.ipynb')), ids=lambda o: o.stem)
+def test_exported_cells_are_short(path):
+    "A reader sees a cell whole: 50 lines at most"
+    if '.ipynb_checkpoints' in path.parts: return
+    sources = [''.join(o['source']) for o in json.loads(path.read_text())['cells'] if o['cell_type'] == 'code']
+    long = {o.splitlines()[1]: n for o in sources if re.search(r'^#\|\s*export', o, re.M) and (n := len(o.splitlines())) > 50}
+    assert not long
 
 def test_import_tlnb():
     "Under 0.3 s, and nothing heavy"

@@ -38,6 +38,7 @@ class _Arm:
         vs = [(p.get('inner') or {}).get(name) for p in self.pieces]
         return -np.inf if None in vs or not vs else better(name)*float(np.mean(vs))
 
+# %% ../nbs/32_evaluate.ipynb #fe8c8204
 def _finished(pieces): return {p['seed']: p for p in pieces if p['status'] in ('done', 'stopped')}
 
 def _left_out(run):
@@ -52,6 +53,7 @@ def _judged(run, arm, seeds, size=None):
     "Predictions of the judged rows, a seed each"
     return [np.asarray(run.predictions(arm, s, size)['judged'], dtype=float) for s in seeds]
 
+# %% ../nbs/32_evaluate.ipynb #3156c071
 def measure(
     run,           # `Run`
     name:str,      # Metric
@@ -77,6 +79,7 @@ def _side(name):
     from tlnb.arms import ARMS
     return ARMS[name].side
 
+# %% ../nbs/32_evaluate.ipynb #6c10f29b
 def _members(pieces):
     "Mean over seeds of every metric of the models that an arm chose from; {} where it had no choice"
     told = [p.get('members') or {} for p in pieces]

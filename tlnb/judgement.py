@@ -50,6 +50,7 @@ def verdict_words(
     "The verdict as one sentence with its figures"
     return f"{_LEADS[transfer['verdict']]}: {gain_words(transfer)}."
 
+# %% ../nbs/31_judgement.ipynb #24191d69
 def labels_words(
     transfer:dict,   # `Judgement.transfer`
 )->str:

@@ -123,6 +123,7 @@ def reliability_section(r)->Html:
         'On the diagonal a probability of 80 % comes true in 80 of 100 cases. Each dot is a bin; its area grows with its rows.')
     return Html(picture + _fold('The bins in figures', table(rows, ['arm', 'probability given', 'share that came true', 'rows, all seeds'])))
 
+# %% ../nbs/34_sections.ipynb #442a98b7
 def data_section(r)->Html:
     "Counts, and each warning with its cure"
     d = r['dataset']
@@ -133,7 +134,6 @@ def data_section(r)->Html:
     found = table(rows, ['warning', 'what', 'count', 'where', 'what to do'], 'What is wrong with the data') if rows else Html(_said('No warnings.'))
     return Html(table(about, caption='The data') + found)
 
-# %% ../nbs/34_sections.ipynb #442a98b7
 _CARRIED = dict(carried='carried over', new='new, starts fresh', absent='not in this data', dropped='left out')
 
 def source_section(r)->Html:
