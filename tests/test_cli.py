@@ -66,17 +66,21 @@ BAD_REQUESTS = {
     'unknown option': (['run', 'tabular', '--dta', 'x.csv'], '--dta'),
     'nothing to run': (['run'], 'nothing to run'),
     'no such template': (['run', 'tabluar'], "'tabular'"),
-    'no such notebook': (['run', 'x.ipynb'], 'x.ipynb'),
+    'no such notebook': (['run', 'x.ipynb'], 'no such file: x.ipynb; check the path, or name a template: '),
+    'no such recipe': (['run', 'x.toml'], 'no such file: x.toml; check the path, or name a template: '),
     'not a notebook': (['run', 'text.ipynb'], 'not a notebook'),
     'notebook without recipe': (['run', 'none.ipynb'], 'no recipe cell'),
     'not a recipe': (['run', 'text.toml'], 'text.toml'),
     'unknown key': (['run', 'tabular', '--set', 'train.epoch=3'], 'train.epochs'),
+    'a key like none': (['run', 'tabular', '--set', 'zzzz=1'], '; all settings are in '),
     'bad value': (['run', 'tabular', '--set', 'train.epochs=many'], 'train.epochs'),
     'no value': (['run', 'tabular', '--set', 'train.epochs', 'run.seeds=1'], 'train.epochs'),
     'bad seed': (['run', 'tabular', '--seed', '-1'], 'run.seed'),
     'run folder': (['run', 'tabular', '--set', 'run.folder=x'], '--out'),
     'resume nothing': (['run', 'tabular', '--resume'], '--out'),
-    'new over a file': (['new', 'tabular', 'text.ipynb'], 'text.ipynb'),
+    'new over a file': (['new', 'tabular', 'text.ipynb'], 'text.ipynb; choose another name, or overwrite it with --force'),
+    'name too long': (['run', 'tabular', '--set', 'run.seeds=1', '--out', 'a'*260], 'the name is too long'),
+    'no such modality': (['sources', '--modality', 'bogus'], "unknown modality: 'bogus'; known: tabular, vision, text"),
     'no such source': (['run', 'tabular', '--source', 'laons'], 'loans'),
 }
 
@@ -87,9 +91,9 @@ def test_bad_request(tlnb, tmp_path, case):
     for name in ('text.ipynb', 'text.toml'): write(tmp_path/name, 'neither')
     write(tmp_path/'none.ipynb', json.dumps(dict(cells=[], metadata={}, nbformat=4, nbformat_minor=5)))
     before = sorted(tmp_path.iterdir())
-    if args[:1] == ['run'] and '--resume' not in args: args = [*args, '--out', tmp_path/'out']
+    if args[:1] == ['run'] and not {'--resume', '--out'} & set(args): args = [*args, '--out', tmp_path/'out']
     done = tlnb(*args, cwd=tmp_path, timeout=60)
-    assert names in said_one_line(done)
+    assert names in said_one_line(done) and len(done.stderr) < 400
     assert sorted(tmp_path.iterdir()) == before
 
 
@@ -106,7 +110,9 @@ def test_out_under_a_file(tlnb, tmp_path):
 
 
 @pytest.mark.skipif(not Path('/proc/self').exists(), reason='needs /proc, in which not even root may make a folder')
-def test_out_unwritable(tlnb): said_one_line(tlnb('run', 'tabular', '--out', '/proc/out', timeout=60))
+def test_out_unwritable(tlnb):
+    said = said_one_line(tlnb('run', 'tabular', '--out', '/proc/out', timeout=60))
+    assert said == 'tlnb: no folder can be made here: /proc/out; choose another with --out\n'
 
 
 @contextmanager
@@ -169,17 +175,18 @@ def test_own_notebook(tlnb, tmp_path, tiny):
     assert '# my data' in source and 'train_epochs=1' in source and str(tiny.parent/'people.csv') in source
     assert re.search(r'^\d+/\d+  Mine: Train', done.stderr, re.M)
     again = tlnb('run', tiny, '--out', out, '--resume')
-    assert again.returncode == 0, again.stderr
+    assert again.returncode == 0 and 'Nothing to resume' not in again.stderr, again.stderr
     later = json.loads((out/'report.json').read_text())
     assert later['arms'] == report['arms'] and later['recipe']['train']['epochs'] == 1
 
 
 def test_recipe_file(tlnb, tmp_path, tiny):
-    "A recipe is run in the template of its modality, and nothing of the template's example is left in it"
+    "A recipe is run in the template of its modality, and nothing of the template's example is left in it; a folder without a run is begun, and that is said"
     recipe = '\n'.join(['modality = "tabular"', '[data]', 'path = "people.csv"', 'target = "bought"', '[run]', 'seeds = 1', 'jobs = 1',
         '[train]', 'epochs = 1', '[transfer]', 'labels_needed = false', '[explain]', 'items = 1'])
-    done = tlnb('run', write(tiny.parent/'r.toml', recipe), '--out', tmp_path/'out')
+    done = tlnb('run', write(tiny.parent/'r.toml', recipe), '--out', folder(tmp_path/'out'), '--resume')
     assert done.returncode == 0, done.stderr
+    assert done.stderr.splitlines()[0] == f"Nothing to resume in {tmp_path/'out'}: a new run begins."
     report = json.loads((tmp_path/'out'/'report.json').read_text())
     assert report['recipe']['data']['path'] == str(tiny.parent/'people.csv') and report['source'] is None and report['bias'] is None
 
@@ -232,6 +239,9 @@ def test_lists(tlnb, tmp_path):
     found = json.loads(tlnb('sources', '--modality', 'tabular', '--json', cwd=tmp_path).stdout)
     assert {'name', 'origin', 'parameters', 'size_bytes', 'licence', 'trained_on', 'year', 'offline'} <= found[0].keys()
     assert 'loans' in tlnb('sources', cwd=tmp_path).stdout
+    none = tlnb('sources', '--modality', 'text', cwd=tmp_path)
+    assert none.returncode == 0 and none.stdout.startswith('No source for this modality') and 'licence' not in none.stdout
+    assert json.loads(tlnb('sources', '--modality', 'text', '--json', cwd=tmp_path).stdout) == []
 
 
 def test_doctor(tlnb, tmp_path):

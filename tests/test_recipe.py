@@ -172,7 +172,8 @@ def test_every_key_refuses(k):
     (lambda: Recipe.for_tabular().with_({'train.epoch': 3}), ['train.epoch in a tabular recipe', "did you mean 'train.epochs'?"]),
     (lambda: Recipe.for_tabular()['train.epoch'], ["did you mean 'train.epochs'?"]),
     (lambda: Recipe.parse('strategy', 'auto'), ["did you mean 'transfer.strategy'?"]),
-    (lambda: Recipe.parse('', ''), ['unknown key']),
+    (lambda: Recipe.parse('', ''), ['unknown key', 'nearest of', '; all settings are in ']),
+    (lambda: Recipe.for_tabular(zzzz=3), ['zzzz in Recipe.for_tabular', 'nearest of', '; all settings are in ']),
     (lambda: Recipe.of('tabluar', {}), ["'tabluar'", "did you mean 'tabular'?"]),
     (lambda: Recipe.from_toml('[data'), ['recipe is not TOML', 'end of document']),
     (lambda: Recipe.from_toml('[data]\npath = "x"'), ['no modality', 'tabular, vision, text']),
@@ -189,7 +190,8 @@ def test_unknown(call, parts): wrong(call, *parts)
 def test_files_that_are_no_recipe(tmp_path):
     (tmp_path/'latin.toml').write_bytes('modality = "tabular" # é'.encode('latin-1'))
     (tmp_path/'bad.toml').write_text('modality = "tabular"\n[train]\nepochs = 0\n')
-    for name in ('none.toml', 'latin.toml', 'bad.toml', ''): wrong(lambda: Recipe.read(tmp_path/name), str(tmp_path/name))
+    wrong(lambda: Recipe.read(tmp_path/'none.toml'), f"no such file: {tmp_path/'none.toml'}; ")
+    for name in ('latin.toml', 'bad.toml', ''): wrong(lambda: Recipe.read(tmp_path/name), str(tmp_path/name))
     with pytest.raises(StoreError): Recipe.for_tabular().write(tmp_path/'no'/'where.toml')
 
 @pytest.mark.parametrize('modality', MODALITIES)

@@ -45,6 +45,7 @@ def test_the_nearest_file_counts_and_the_environment_wins(tmp_path, monkeypatch)
 
 @pytest.mark.parametrize('text, line', [
     ('[train]\nepoch = 3', "train.epoch in {path}; did you mean 'train.epochs'?"),
+    ('[zz]\nzz = 3', 'nearest of '), ('[zz]\nzz = 3', f'; all settings are in {defaults_file()}'),
     ('[training]\nepochs = 3', "did you mean 'train.epochs'?"),
     ('epochs = 3', "'epochs = 3' in line 1 of {path}"), ('[train]\n\nepochs', "'epochs' in line 3 of {path}"),
     ('[train]\n= 3', 'line 2 of {path}'),

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from tlnb.dataset import load
-from tlnb.errors import SourceError
+from tlnb.errors import RecipeError, SourceError
 from tlnb.recipe import Recipe
 from tlnb.source import SHIPPED, Fitted, best_piece, describe, find_source, load_fitted, sources
 from tlnb.store import RunFolder
@@ -90,6 +90,7 @@ def test_what_does_not_fit(net, loans, tmp_path):
 def test_the_shipped_source_is_what_it_says():
     [loans] = [s for s in sources('tabular') if s.name == 'loans']
     assert sources('vision') == [] and loans in sources()
+    with pytest.raises(RecipeError, match='known: tabular, vision, text'): sources('bogus')
     assert loans.size_bytes < 300_000 and loans.offline and loans.licence == 'Apache-2.0' and loans.limits and loans.year and loans.trained_on
     fitted = loans.fitted()
     assert fitted.parameters == loans.parameters and fitted.classes == ['no', 'yes'] and (SHIPPED/'loans/README.md').is_file()

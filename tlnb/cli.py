@@ -40,8 +40,10 @@ def _new(args):
 def _sources(args):
     from tlnb.source import sources
     names = ['name', 'origin', 'modality', 'parameters', 'size_bytes', 'licence', 'trained_on', 'year', 'offline']
-    found = [o.to_dict() for o in sources(args.modality)]
+    listed = sources(args.modality)
+    found = [o.to_dict() for o in listed]
     if args.json: print(json.dumps(found, indent=2))
+    elif not found: print(listed.NONE)
     else: _print([[{True: 'yes', False: 'no'}.get(o[k], o[k]) if k == 'offline' else o[k] for k in names] for o in found], names)
     return 0
 
@@ -63,6 +65,7 @@ def _run(args):
     given = options(args)
     if args.resume and not args.out: raise RecipeError('--resume without --out', 'tlnb run', 'name the folder of the run with --out')
     with out_folder(args.out or free_name(Path(what).stem), args.resume) as out: asked = prepare(what, given, out, args.resume)
+    if args.resume and not (out/'notebook.ipynb').exists(): print(f'Nothing to resume in {out}: a new run begins.', file=sys.stderr)
     return _headless(asked, out, args.json)
 
 def _headless(asked, out, as_json):
@@ -149,7 +152,7 @@ _COMMANDS = dict(
     templates=('the templates: name, title, modality, steps', _templates, [_JSON]),
     new=('a notebook from a template', _new, [_arg('template', metavar='TEMPLATE'), _arg('file', nargs='?', metavar='FILE'),
         _arg('--force', action='store_true', help='overwrite FILE')]),
-    sources=('source models: name, origin, size, licence, training data, age, offline or not', _sources, [_arg('--modality', metavar='M'), _JSON]),
+    sources=('source models: name, origin, size, licence, training data, age, offline or not', _sources, [_arg('--modality', metavar='M', help='tabular, vision or text (default: all)'), _JSON]),
     run=('execute a template, notebook or recipe; fill a folder with notebook, report and run', _run, _RUN))
 
 # %% ../nbs/95_cli.ipynb #73644f62

@@ -86,5 +86,5 @@ def new(
     if path.is_dir(): path = path/template.notebook.name
     elif path.suffix!='.ipynb': path = path.with_name(path.name+'.ipynb')
     text = template.notebook.read_text(encoding='utf-8') if recipe is None else _with_recipe(template, recipe)
-    if path.exists() and not force: raise StoreError('the notebook exists already', path, 'choose another name, or force it')
+    if path.exists() and not force: raise StoreError('the notebook exists already', path, 'choose another name, or overwrite it with --force (in Python: force=True)')
     return atomic_write(path, text)

@@ -14,14 +14,14 @@ from .cell import SHORT, Expression, argument, key_of, literal, read_call
 from .errors import RecipeError, StoreError, nearest
 from .html import table
 from .keys import KEYS, MODALITIES, SECTIONS, Bias, Data, Explain, Run, Source, Tabular, Train, Transfer, keys, parse
-from .settings import read_settings
+from .settings import listed, read_settings
 
 # %% ../nbs/03_recipe.ipynb #ea2e41ab
 def _find(name, modality=''):
     "The `Key` of a dotted name"
     known = keys(modality) if modality else KEYS
     if name in known: return known[name]
-    cure = f'did you mean {SHORT[name]!r}?' if name in SHORT else nearest(name, known)
+    cure = f'did you mean {SHORT[name]!r}?' if name in SHORT else nearest(name, known, listed())
     raise RecipeError('unknown key', f'{name} in a {modality} recipe' if modality else name, cure)
 
 def arguments(
@@ -116,7 +116,9 @@ class _OnDisk(_Written):
     def read(cls, path):
         "The recipe in a TOML file"
         try: text = Path(path).read_text(encoding='utf-8-sig')
-        except (OSError, UnicodeDecodeError) as e: raise RecipeError('recipe cannot be read', path, str(e)) from None
+        except FileNotFoundError: raise RecipeError('no such file', path, 'check the path') from None
+        except OSError as e: raise RecipeError('recipe cannot be read', f'{path} ({e.strerror})', 'give a file that you may read') from None
+        except UnicodeDecodeError: raise RecipeError('recipe cannot be read', path, 'save it as UTF-8') from None
         try: return cls.from_toml(text)
         except RecipeError as e: raise RecipeError(e.what, f'{e.where} in {path}', e.cure) from None
 
@@ -156,7 +158,7 @@ def _maker(modality):
         for o in options:
             if o in names: continue
             key_of(o) # answers a long name that has a short one
-            raise RecipeError('unknown argument', f'{o} in Recipe.for_{modality}', nearest(o, names))
+            raise RecipeError('unknown argument', f'{o} in Recipe.for_{modality}', nearest(o, names, listed()))
         return cls.of(modality, {key_of(o): v for o,v in options.items()})
 
     make.__name__,make.__qualname__ = f'for_{modality}',f'Recipe.for_{modality}'

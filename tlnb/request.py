@@ -37,12 +37,15 @@ def find(
 )->Request:
     "What is to be run, as it is. `RecipeError` where there is no such thing"
     path = Path(what).expanduser()
+    if path.suffix in ('.ipynb', '.toml') and not path.exists(): raise RecipeError('no such file', path, 'check the path, or name a template: ' + _names())
     if path.suffix == '.ipynb': return Request('notebook', path.stem, _read(path), path.resolve().parent)
     if path.suffix == '.toml': return _from_recipe(path)
     for o in templates():
         if o.name == what: return Request('template', what, _read(o.notebook), Path.cwd())
     if path.exists(): raise RecipeError('neither a template, a notebook (.ipynb) nor a recipe (.toml)', path)
     raise RecipeError('no such template', repr(what), nearest(what, [o.name for o in templates()]))
+
+def _names(): return ', '.join(o.name for o in templates())
 
 def _read(path):
     try: return nbformat.read(path, as_version=4)
@@ -122,8 +125,9 @@ def out_folder(
 ):
     "Make the folder and try to write in it; where the body raises, what was made is taken away. `StoreError` where it cannot serve"
     path = Path(path).expanduser().absolute()
-    _fits(path, resume)
-    made = [o for o in (path, *path.parents) if not o.exists()]
+    with disk_errors(path):
+        _fits(path, resume)
+        made = [o for o in (path, *path.parents) if not o.exists()]
     try:
         with disk_errors(path): _try(path)
         yield path
@@ -141,7 +145,8 @@ def _fits(path, resume):
     if not (path/'notebook.ipynb').exists(): raise StoreError('no run to resume', path, 'give the folder of an earlier `tlnb run`')
 
 def _try(path):
-    path.mkdir(parents=True, exist_ok=True)
+    try: path.mkdir(parents=True, exist_ok=True)
+    except FileNotFoundError: raise StoreError('no folder can be made here', path, 'choose another with --out') from None # as in /proc
     if (free := shutil.disk_usage(path).free) < NEED:
         raise StoreError('the disk is full', f'{free/1e6:.1f} MB are left for {path}', f'free {NEED/1e6:.0f} MB, or choose another with --out')
     probe = path/'.probe'

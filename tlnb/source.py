@@ -15,8 +15,9 @@ import numpy as np
 import pandas as pd
 
 from .dataset import load, protocol
-from .errors import SourceError, TlnbError, nearest
+from .errors import RecipeError, SourceError, TlnbError, nearest
 from .html import table
+from .keys import MODALITIES
 from .metrics import better, headline
 from .store import atomic_write, load_tensors, save_tensors, to_json
 
@@ -133,16 +134,19 @@ SHIPPED = Path(__file__).parent/'shipped' if '__file__' in globals() else Path('
 
 class Sources(list):
     "A list of `Source`s that shows itself as a table."
+    NONE = 'No source for this modality comes along: name a folder or an earlier run, or give `source_data`.'
+
     def to_frame(self): return pd.DataFrame([s.to_dict() for s in self])
     def _repr_html_(self):
-        if not self: return 'No source for this modality comes along: name a folder or an earlier run, or give `source_data`.'
+        if not self: return self.NONE
         head = ['name', 'origin', 'parameters', 'licence', 'trained_on', 'year', 'offline', 'limits']
         return table([[getattr(s, k) for k in head] for s in self], [k.replace('_', ' ') for k in head], 'Source models')
 
 def sources(
     modality:str=None,  # tabular, vision, text; None: all
 )->Sources:
-    "The sources that come along, by name"
+    "The sources that come along, by name; `RecipeError` for an unknown modality"
+    if modality not in (None, *MODALITIES): raise RecipeError('unknown modality', repr(modality), nearest(modality, MODALITIES))
     found = [describe(f.parent) for f in sorted(SHIPPED.glob('*/model.json'))]
     return Sources(s for s in found if modality in (None, s.modality))
 
