@@ -40,7 +40,7 @@ def headline_of(
     "The value of the best transfer arm, or of the best arm where there is none; '' where nothing was judged"
     arms = {k: o for k,o in judgement['arms'].items() if o.get('value') is not None}
     if not arms: return ''
-    name = judgement['metric']
+    name = judgement['transfer']['metric']
     def rank(k): return (-1 if name in _LESS_IS_BETTER else 1) * (arms[k].get('inner') if arms[k].get('inner') is not None else arms[k]['value'])
     best = judgement['transfer'].get('best')
     return f"{METRICS.get(name, name)} {arms[best if best in arms else max(arms, key=rank)]['value']:.3f}"
@@ -178,7 +178,7 @@ def _side(arm, metric):
 
 def _arms(a, b):
     "Rows of all arms of two judgements, by the headline metric of the first"
-    metric = (a or b or {}).get('metric')
+    metric = (a or b or dict(transfer={}))['transfer'].get('metric')
     sides = [(o or {}).get('arms', {}) for o in (a, b)]
     rows = [dict(arm=k, metric=metric, **{side: _side(arms.get(k), metric) for side,arms in zip('ab', sides)}) for k in dict.fromkeys([*sides[0], *sides[1]])]
     return [o for o in rows if o['a'] or o['b']]
@@ -188,9 +188,10 @@ _ROWS = 'run.seed', 'data.target', 'data.split', 'data.group', 'data.judged', 'd
 
 def _notes(infos, judged, recipe, same_data):
     rows = [o['key'] for o in recipe if o['key'] in _ROWS]
+    metrics = list(dict.fromkeys(METRICS.get(m, m) for o in judged if o for m in [o['transfer']['metric']]))
     found = {not same_data: 'The data differ: a difference between the figures may come from the data alone.',
         same_data and bool(rows): f'Other rows were judged: {", ".join(rows)} differ{"" if len(rows)>1 else "s"}. A difference between the figures may come from that alone.',
-        all(judged) and len({o['metric'] for o in judged})==2: f'The runs were judged by other metrics ({" and ".join(METRICS.get(o["metric"], o["metric"]) for o in judged if o)}); the first is shown, without an interval for the second.'}
+        len(metrics)==2: f'The runs were judged by {" and ".join(metrics)}: the first is shown, and there is no interval of it for {infos[1].name}.'}
     found |= {not j: f'{o.name} was not judged yet.' for o,j in zip(infos, judged)} if not all(judged) else {}
     return [text for holds,text in found.items() if holds]
 
