@@ -84,14 +84,23 @@ class View {
 
   clicked(e) {
     const button = e.target.closest('[data-changes]');
-    if (button) this.change(JSON.parse(button.dataset.changes));
+    if (!button) return;
+    const changes = JSON.parse(button.dataset.changes), pending = this.model.get('pending');
+    // two buttons that each add to a list add both
+    if ('join' in button.dataset) for (const [k, v] of Object.entries(changes)) if (Array.isArray(v)) changes[k] = [...new Set([...(pending[k] ?? []), ...v])];
+    this.change(changes);
   }
 
   // a button whose change is made already says so
   showChosen() {
-    const pending = this.model.get('pending'), now = Object.fromEntries(this.model.get('fields').map(o => [o.key, o.value]));
+    const fields = this.model.get('fields'), open = Object.fromEntries(fields.map(o => [o.key, o.default]));
+    const now = { ...Object.fromEntries(fields.map(o => [o.key, o.value])), ...this.model.get('written'), ...this.model.get('pending') };
     for (const o of this.body.querySelectorAll('[data-changes]')) {
-      const same = ([k, v]) => JSON.stringify((k in pending ? pending[k] : now[k]) ?? null) === JSON.stringify(v);
+      const same = ([k, v]) => {
+        const value = now[k] ?? null;
+        if ('join' in o.dataset && Array.isArray(v)) return Array.isArray(value) && v.every(x => value.includes(x));
+        return JSON.stringify(value) === JSON.stringify(v) || (value === null && show(v) === open[k]);
+      };
       o.setAttribute('aria-pressed', String(Object.entries(JSON.parse(o.dataset.changes)).every(same)));
     }
   }
@@ -204,6 +213,7 @@ class View {
     // keep what was typed since
     const pending = { ...this.model.get('pending') };
     for (const [k, v] of Object.entries(changes)) if (JSON.stringify(pending[k]) === JSON.stringify(v)) delete pending[k];
+    this.model.set('written', { ...this.model.get('written'), ...changes });
     this.model.set('fields', this.model.get('fields').map(o => (o.key in changes ? { ...o, value: changes[o.key] } : o)));
     this.set(pending);
   }
