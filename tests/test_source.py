@@ -8,7 +8,8 @@ import torch
 from tlnb.dataset import load
 from tlnb.errors import RecipeError, SourceError
 from tlnb.recipe import Recipe
-from tlnb.source import SHIPPED, Fitted, best_piece, describe, find_source, load_fitted, sources
+from tlnb.registry import SHIPPED
+from tlnb.source import Fitted, best_piece, describe, find_source, load_fitted, sources
 from tlnb.store import RunFolder
 
 

@@ -13,7 +13,8 @@ from ..arms import train_source
 from ..dataset import load
 from ..metrics import score
 from ..recipe import Recipe
-from ..source import SHIPPED, Source, describe, load_fitted, source_data, source_data
+from ..registry import SHIPPED, Source, describe
+from ..source import load_fitted, source_data
 from ..store import RunFolder, atomic_write
 from .loans import TARGET, make_loans
 
