@@ -69,8 +69,7 @@ def test_stop_keeps_the_best(dataset, run, tmp_path):
     long = dataset.recipe.with_({'train.epochs': 4000, 'train.patience': 4000, 'run.seeds': 1})
     out = tmp_path/'run'
     def ask():
-        while not list(out.glob('progress/from_scratch*')): time.sleep(.05)
-        time.sleep(.5)
+        while not list(out.glob('arms/from_scratch/*/history.json')): time.sleep(.05)
         (out/'stop').touch()
     t = threading.Thread(target=ask)
     t.start()

@@ -270,6 +270,7 @@ def adapt(
     folder=None,          # Run folder; None: `run.folder`, else tlnb-runs/NAME-KEY
     fresh:bool=False,     # Train anew although the run is there
     wait:float=0,         # Seconds to wait for another process that holds the run
+    begun=None,           # (RunFolder) -> None, called when the run folder is there and training is about to begin
 )->Run:
     "Train the recipe's transfer arms with every seed, or go on where that was left; raises `StoreError`, `SourceError`, `RecipeError`"
     dataset,recipe = _agreed(dataset, recipe)
@@ -285,6 +286,7 @@ def adapt(
         if known: _differs(place, key, recipe, dataset.fingerprint)
         place.clear_stop()
         _describe(place, key, dataset, recipe, source_hash)
+        if begun: begun(place)
         if material: source = find_source(recipe, dataset, place, lambda *_: _prepare_source(material, place))
         place.write_json('run.json', {**place.meta, 'source': source})
         run = Run(place, recipe, dataset, source)

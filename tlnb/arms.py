@@ -14,9 +14,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from fastai.metrics import AccumMetric
 
 from .dataset import protocol
-from .metrics import better, headline, score_all
+from .metrics import better, headline, score, score_all
 from .progress import Progress
 from .source import Fitted
 from .store import atomic_write, plain, save_tensors, to_json
@@ -131,11 +132,34 @@ def _named(w, prep, model, name):
         trained_on=f'{len(w.fit_rows):,} rows of {Path(str(w.recipe.data.path)).name}', year=date.today().year, limits=''))
 
 # %% ../nbs/23_arms.ipynb #aea8e6cb
+def _shown(task, name):
+    "fastai metrics that a training notes"
+    if task == 'regression': return [AccumMetric(lambda p, y: score(name, y, p[:,None]), name=name)] if name == 'r2' else []
+    return [AccumMetric(lambda p, y: score(name, y, p.double().softmax(1)), name=name, flatten=False)]
+
+def _write_history(place, rows): atomic_write(place/'history.json', to_json(rows), durable=False)
+
+class _Told:
+    "Notes every epoch of a piece: how far it is, and its row of the history"
+    def __init__(self, place, steps):
+        self.place,self.steps,self.written,f = place,steps,0.,place/'history.json'
+        try: self.rows = json.loads(f.read_text(encoding='utf-8')) if f.is_file() else []
+        except ValueError: self.rows = []
+
+    def __call__(self, epoch, total, row):
+        self.steps.step(epoch - self.steps.done)
+        self.rows = [o for o in self.rows if o['epoch'] < epoch] + [row]
+        if time.monotonic() - self.written < self.steps.every: return
+        _write_history(self.place, self.rows)
+        self.written = time.monotonic()
+
+# %% ../nbs/23_arms.ipynb #48e914d0
 def _train(name, w):
     "Fit a network through its phases; goes on from the checkpoint where there is one"
     t = w.recipe.train
     prep,model,carried = _network(name, w)
     learner = w.kind.learner(model, prep, w.dataset, w.fit_rows, w.valid_rows, w.recipe, w.seed)
+    learner.metrics = _shown(w.dataset.task, headline(w.dataset.task, w.recipe.transfer.metric))
     phases = _phases(name, t)
     r = fit(learner, phases, w.place, seed=w.seed, patience=t.patience, weight_decay=t.weight_decay, warmup=t.warmup,
         lr_factor=t.lr_factor if carried else 1, stop=w.folder.stop_requested, progress=w.progress)
@@ -143,7 +167,7 @@ def _train(name, w):
     free = sum(p.numel() for g in (free[-1:] if phases[-1].freeze_to == -1 else free) for p in g)
     said = dict(status='stopped' if r.stopped == 'stop' else 'done', epochs=r.epochs, best_epoch=r.best_epoch, ended=r.stopped, lr=r.lr, seconds=r.seconds,
         trainable_parameters=free, device=str(next(learner.model.parameters()).device), carried=plain(carried), interrupted=r.interrupted)
-    atomic_write(w.place/'history.json', to_json(r.history))
+    _write_history(w.place, r.history)
     return _named(w, prep, learner.model, name), said
 
 def _unchanged(w):
@@ -197,11 +221,10 @@ def train_piece(
     about = dict(arm=arm, seed=seed, size=size, metric=metric, status='skipped', reason='', inner={}, seconds=0., epochs=0, threads=1)
     if ARMS[arm].needs_source and source is None: return _write(place, {**about, 'reason': 'no source model was named'})
     steps = Progress(folder, piece_steps(dataset, arm), piece_name(arm, seed, size)).start(f'{arm}, seed {seed}' + (f', {size} rows' if size else ''))
-    def told(epoch, total, row): steps.step(epoch - steps.done)
     start = time.monotonic()
     with _alone(seed):
         fit_rows,valid_rows = dataset.inner(seed, size)
-        w = Work(dataset, dataset.recipe, seed, place, source and source.fitted(), fit_rows, valid_rows, folder, told)
+        w = Work(dataset, dataset.recipe, seed, place, source and source.fitted(), fit_rows, valid_rows, folder, _Told(place, steps))
         try: model,said = _WAYS[arm](w)
         except Skipped as e: return _write(place, {**about, 'reason': str(e)})
         said = {**about, 'status': 'done', 'seconds': time.monotonic() - start, 'device': 'cpu', 'trainable_parameters': None, **said}
@@ -238,7 +261,7 @@ def train_source(
     steps = Progress(folder, data.recipe.train.epochs, 'source').start('source model')
     seed = data.recipe.run.seed
     with _alone(seed):
-        w = Work(data, data.recipe, seed, place, None, *data.inner(seed), folder, lambda epoch, total, row: steps.step(epoch - steps.done))
+        w = Work(data, data.recipe, seed, place, None, *data.inner(seed), folder, _Told(place, steps))
         model,said = _train('from_scratch', w)
         model.info |= dict(name=Path(str(data.recipe.data.path)).stem, origin='trained here')
         return _keep(w, model, dict(arm='source', seed=seed, metric=headline(data.task, data.recipe.transfer.metric), **said), steps)

@@ -212,7 +212,7 @@ class _Epochs:
         with learner.added_cbs(steps := _Steps(self.rates, self.stop)):
             learner._with_events(learner._do_epoch, 'epoch', CancelEpochException)
         row = dict(epoch=len(p.history)+1, phase=phase.name, lr=p.rates[p.phase], train_loss=steps.mean(True), valid_loss=steps.mean(False))
-        if hasattr(learner, 'recorder'): row |= {m.name: float(m.value) for m in learner.metrics}
+        if hasattr(learner, 'recorder'): row |= {m.name: None if (v := m.value) is None else float(v) for m in learner.metrics}
         loss = row['train_loss'] if row['valid_loss'] is None else row['valid_loss']
         better = loss is not None and loss < p.best[0]
         if better: p.best = (loss, row['epoch'], weights(learner.model))
