@@ -54,8 +54,6 @@ class Form extends ReactWidget {
     }
     if (data.trim() && !target.trim() && this.template.modality === 'tabular') {
       errors.target = 'Your own data needs a target: the column to predict.';
-    } else if (!data.trim() && target.trim()) {
-      errors.data = 'A target needs data: give a file, or leave both empty for the example.';
     }
     return errors;
   }
