@@ -197,5 +197,6 @@ def evaluate(
     calibration = {} if ds.task == 'regression' else {a.name: reliability(y, np.concatenate(a.preds)).to_dict('records') for a in arms}
     event = f'{ds.target} = {ds.classes[1]}' if len(ds.classes) == 2 else 'the predicted class' if ds.classes else ''
     res = Judgement(ds.task, name, every, transfer, calibration, event, _notes(run, seeds, draws))
+    res.folder = run.folder.path
     run.folder.write_json('judgement.json', res.to_dict())
     return res
