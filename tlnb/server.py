@@ -62,7 +62,7 @@ def read_body(
     return found
 
 # %% ../nbs/93_server.ipynb #a3557e77
-_NOT_A_PATH = re.compile(r'[\x00-\x1f\x7f\\]|^/|^\w:|(^|/)\.{1,2}(/|$)')
+_NOT_A_PATH = re.compile(r'[\x00-\x1f\x7f\\\ud800-\udfff]|^/|^\w:|(^|/)\.{1,2}(/|$)')
 
 @dataclass(frozen=True)
 class Root:
@@ -74,7 +74,7 @@ class Root:
         path:str, # Relative to the root, with forward slashes
     )->Path:
         "Where `path` is, links not followed; `Refusal` unless it is a path inside the root"
-        if any(_NOT_A_PATH.search(o) for o in (path, unquote(path))) or len(path.encode(errors='replace')) > 2000:
+        if any(_NOT_A_PATH.search(o) for o in (path, unquote(path))) or len(path) > 2000:
             raise Refusal(403, 'not a path inside the root of the server', repr(path)[:200], 'give it relative to that, such as folder/file')
         spot = self.path.joinpath(*path.split('/'))
         if not self.hidden and is_hidden(str(spot), str(self.path)): raise Refusal(403, 'a hidden file or folder', path, 'the server does not show those')
@@ -203,9 +203,10 @@ def _own_run(root, path):
 
 def delete(root:Root, path:str)->dict:
     "Delete one run folder"
-    try: kept = delete_run(_own_run(root, path))
+    run = _own_run(root, path)
+    try: kept = delete_run(run)
     except StoreError as e: raise Refusal(409 if e.what.startswith('held by') else 400, e.what, e.where, e.cure) from None
-    return dict(path=path, kept=[root.relative(o) for o in kept])
+    return dict(path=root.relative(run), kept=[root.relative(o) for o in kept])
 
 # %% ../nbs/93_server.ipynb #83e87c02
 def _from_kernel(root, path):
@@ -290,13 +291,13 @@ class RunsRoute(Route):
     "GET runs?folder="
     @web.authenticated
     @authorized
-    async def get(self): await self.reply(listed, self.get_query_argument('folder', ''))
+    async def get(self): await self.reply(listed, self.get_query_argument('folder', '', strip=False))
 
 class CompareRoute(Route):
     "GET runs/compare?a=&b="
     @web.authenticated
     @authorized
-    async def get(self): await self.reply(compared, self.get_query_argument('a'), self.get_query_argument('b'))
+    async def get(self): await self.reply(compared, *(self.get_query_argument(o, strip=False) for o in 'ab'))
 
 class DeleteRoute(Route):
     "POST runs/delete"
