@@ -39,6 +39,11 @@ function text(detail: unknown, name: string): string {
   return value;
 }
 
+/** What is typed just before or after does not become one step with the panel's change. */
+function ownUndoStep(shared: object): void {
+  (shared as { undoManager?: { stopCapturing(): void } | null }).undoManager?.stopCapturing();
+}
+
 /** A notebook that may be edited, and the cell of it that shows the panel. */
 interface IPlace {
   panel: NotebookPanel;
@@ -148,12 +153,16 @@ export class Channel {
     if (after === before) {
       return 'The notebook says so already.';
     }
+    ownUndoStep(cell.sharedModel);
     cell.sharedModel.transact(() => cell.sharedModel.setSource(after));
+    ownUndoStep(cell.sharedModel);
     return 'Written to the recipe cell.';
   }
 
   private async insert({ panel, index }: IPlace, source: string): Promise<string> {
-    panel.context.model.sharedModel.insertCell(index + 1, { cell_type: 'code', source, metadata: { trusted: true } });
+    const { sharedModel } = panel.context.model;
+    ownUndoStep(sharedModel);
+    sharedModel.insertCell(index + 1, { cell_type: 'code', source, metadata: { trusted: true } });
     return 'Inserted below.';
   }
 }
