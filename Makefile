@@ -3,7 +3,7 @@
 # test   all that continuous integration runs
 # bench  the long measurements, written to docs/benchmarks.md (some hours)
 # docs   README.md from nbs/index.ipynb
-# sync   tlnb/ and README.md from nbs/, notebooks cleaned: before every commit
+# sync   tlnb/, README.md and the extension's settings from nbs/ and settings.ini, notebooks cleaned: before every commit
 # sources  trains the shipped source models anew
 .PHONY: lab demo test bench docs sync sources
 .DEFAULT_GOAL := demo
@@ -13,6 +13,9 @@ UV := $(or $(shell command -v uv),.uv/bin/uv)
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 KEYS := pyproject.toml settings.ini tlnb/__init__.py
+# sources of the JupyterLab extension; it is built (with the Node that the build brings along) where it is wanted, and only if one has changed
+EXTENSION := labextension/package.json labextension/yarn.lock labextension/tsconfig.json $(shell find labextension/src labextension/style labextension/schema -type f)
+LINK := .venv/share/jupyter/labextensions/tlnb
 
 # uv where it is missing: into a folder of its own, so that the system's Python stays as it is
 .uv/bin/uv:
@@ -21,14 +24,21 @@ KEYS := pyproject.toml settings.ini tlnb/__init__.py
 $(BIN)/python: | $(filter .uv/bin/uv,$(UV))
 	$(UV) venv --quiet --allow-existing --python '>=3.11' .venv
 
-# stamps: a second make spends no time on set-up
+# stamps: a second make spends no time on set-up; a link made for working on the extension gives way to a copy
 .venv/ready-run: $(KEYS) | $(BIN)/python
-	$(UV) pip install --quiet --python $(BIN)/python -e .
+	@[ ! -L $(LINK) ] || rm $(LINK)
+	SKIP_JUPYTER_BUILDER=1 $(UV) pip install --quiet --python $(BIN)/python -e .
 	@touch $@
 
-.venv/ready-test: $(KEYS) | $(BIN)/python
-	$(UV) pip install --quiet --python $(BIN)/python -e '.[dev,test]'
+.venv/ready-lab: $(KEYS) $(EXTENSION) | $(BIN)/python
+	@[ ! -L $(LINK) ] || rm $(LINK)
+	@[ -z '$(filter labextension/%,$?)' ] || rm -rf tlnb/labextension
+	$(UV) pip install --quiet --python $(BIN)/python -e .
 	@touch $@ .venv/ready-run
+
+.venv/ready-test: $(KEYS) | $(BIN)/python .venv/ready-lab
+	$(UV) pip install --quiet --python $(BIN)/python -e '.[dev,test]'
+	@touch $@ .venv/ready-run .venv/ready-lab
 
 # exit 1 of `tlnb run` means that a gate said no: a finding about the data, not a failure
 demo: .venv/ready-run
@@ -37,7 +47,7 @@ demo: .venv/ready-run
 	if [ $$code -eq 1 ]; then echo 'A gate said no. That is a finding about the data; the demo itself has worked.'; \
 	else exit $$code; fi
 
-lab: .venv/ready-run
+lab: .venv/ready-lab
 	@$(BIN)/tlnb lab workspace $(LAB)
 
 test: .venv/ready-test
@@ -53,6 +63,7 @@ docs: .venv/ready-test
 sync: .venv/ready-test docs
 	$(BIN)/nbdev-export
 	$(BIN)/nbdev-clean
+	$(BIN)/python labextension/make_schema.py
 
 sources: .venv/ready-run
 	OMP_NUM_THREADS=1 $(BIN)/python -c "from tlnb.tabular.ship import ship_loans; ship_loans()"

@@ -38,6 +38,8 @@ export interface IRun {
   headline: string;
   target: string;
   report: string | null;
+  /** What is wrong with it, in a line; '' where nothing is. */
+  note?: string;
 }
 
 export interface IScore {

@@ -48,11 +48,15 @@ function Table({ caption, head, rows }: { caption: string; head: string[]; rows:
       <table>
         <thead>
           <tr>
-            {head.map((o, i) => (
-              <th key={i} scope="col">
-                {o}
-              </th>
-            ))}
+            {head.map((o, i) =>
+              o ? (
+                <th key={i} scope="col">
+                  {o}
+                </th>
+              ) : (
+                <td key={i} />
+              )
+            )}
           </tr>
         </thead>
         <tbody>

@@ -1,6 +1,9 @@
-import { Notification } from '@jupyterlab/apputils';
+import { Notification, showErrorMessage } from '@jupyterlab/apputils';
 import { Api, ApiError, lineOf } from './api';
 import { VERSION } from './version';
+
+/** Characters of a notification that JupyterLab shows. */
+const SHOWN = 140;
 
 /** Is version `a` older than `b`? Numbers count, text after them does not. */
 function isOlder(a: string, b: string): boolean {
@@ -17,11 +20,11 @@ export async function problemOf(api: Api): Promise<string | null> {
       return problem ? `tlnb: ${problem}` : null;
     }
     return isOlder(version, VERSION)
-      ? `The server part of tlnb is older (${version}) than the part in the browser (${VERSION}). In the environment that runs JupyterLab: pip install --upgrade "tlnb==${VERSION}", then restart JupyterLab.`
-      : `The browser part of tlnb is older (${VERSION}) than the server part (${version}). Reload this page. If this message comes back, in the environment that runs JupyterLab: pip install --force-reinstall --no-deps "tlnb==${version}".`;
+      ? `tlnb’s server is ${version}, this page ${VERSION}. Update the server: pip install -U tlnb, then restart JupyterLab.`
+      : `tlnb in this page is ${VERSION}, its server ${version}. Update the page: reload it; else pip install --force-reinstall tlnb.`;
   } catch (reason) {
     return reason instanceof ApiError && reason.status === 404
-      ? 'The server part of tlnb is missing. In the environment that runs JupyterLab: pip install tlnb, then jupyter server extension enable tlnb.server, and restart JupyterLab.'
+      ? 'tlnb’s server part is missing. Run: jupyter server extension enable tlnb.server, then restart JupyterLab.'
       : `tlnb: ${lineOf(reason)}`;
   }
 }
@@ -30,6 +33,7 @@ export async function problemOf(api: Api): Promise<string | null> {
 export async function shakeHands(api: Api): Promise<void> {
   const problem = await problemOf(api);
   if (problem) {
-    Notification.error(problem, { autoClose: false });
+    const actions = problem.length > SHOWN ? [{ label: 'Details', callback: () => void showErrorMessage('tlnb', problem) }] : [];
+    Notification.error(problem, { autoClose: false, actions });
   }
 }

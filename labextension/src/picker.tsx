@@ -38,7 +38,7 @@ export function Picker({ contents, start, folders, onPick, onClose }: IPickerPro
         if (isCurrent) {
           const found = (model.content as Contents.IModel[])
             .map(o => ({ name: o.name, path: contents.localPath(o.path), isFolder: o.type === 'directory' }))
-            .filter(o => !o.name.endsWith('.ipynb'));
+            .filter(o => !o.name.endsWith('.ipynb') && o.name !== 'tlnb-runs');
           found.sort((a, b) => Number(b.isFolder) - Number(a.isFolder) || order.compare(a.name, b.name));
           setEntries(found);
         }

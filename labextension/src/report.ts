@@ -1,5 +1,5 @@
 import { JupyterFrontEnd } from '@jupyterlab/application';
-import { Dialog, Notification, showDialog } from '@jupyterlab/apputils';
+import { Dialog, Notification } from '@jupyterlab/apputils';
 import { PathExt } from '@jupyterlab/coreutils';
 import { DocumentWidget } from '@jupyterlab/docregistry';
 import { NotebookActions, NotebookPanel } from '@jupyterlab/notebook';
@@ -67,11 +67,13 @@ export async function runReport(
   const runAll = Dialog.okButton({ label: 'Run all and open the report' });
   const openLast = Dialog.createButton({ label: 'Open the last report', accept: true, actions: ['open'] });
   const why = lack && `${lack[0].toUpperCase()}${lack.slice(1)}.`;
-  const { button } = await showDialog({
+  const dialog = new Dialog({
     title: path ? 'The report is not up to date' : 'There is no report yet',
     body: path ? `${why} The last report shows an earlier state of this notebook.` : `${why || 'No run of this notebook has written one.'} Running all cells makes it.`,
     buttons: [Dialog.cancelButton(), ...(path ? [openLast] : []), runAll]
   });
+  dialog.addClass('tlnb-ReportDialog');
+  const { button } = await dialog.launch();
   if (button.actions.includes('open') && path) {
     return openReport(app, path);
   }

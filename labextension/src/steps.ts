@@ -73,7 +73,7 @@ export class Checklist {
     const states = this.states();
     return template.map(step => {
       const cells = this.cells().filter(cell => stepOf(cell) === step.id);
-      let found: { state: StepState; note: string } = { state: 'none', note: cells.length ? '' : 'no cell' };
+      let found: { state: StepState; note: string } = { state: 'none', note: '' };
       let id: string | null = cells[0]?.id ?? null;
       cells.forEach((cell, i) => {
         const own = states.get(cell.id);
@@ -141,11 +141,11 @@ export class Checklist {
       if (record.failed) {
         found.set(cell.id, { state: 'attention', note: 'failed' });
       } else if (changed) {
-        found.set(cell.id, { state: 'stale', note: 'changed since it ran' });
+        found.set(cell.id, { state: 'stale', note: 'changed since' });
       } else if (edited) {
-        found.set(cell.id, { state: 'stale', note: 'something above has changed' });
+        found.set(cell.id, { state: 'stale', note: 'changed above' });
       } else if (newest > record.order) {
-        found.set(cell.id, { state: 'stale', note: 'something above ran again' });
+        found.set(cell.id, { state: 'stale', note: 'ran again above' });
       } else {
         const worst = verdictsOf(cell).find(o => o.state === 'bad' || o.state === 'open');
         found.set(cell.id, worst ? { state: 'attention', note: worst.text } : { state: 'done', note: '' });

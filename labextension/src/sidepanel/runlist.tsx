@@ -45,6 +45,7 @@ function Run({ run, runs, label, onReport }: IRunProps): JSX.Element {
       <div className="tlnb-Run-body">
         {run.verdict && <Badge state={run.verdict.state} text={run.verdict.text} />}
         <p>{facts}</p>
+        {run.note && <p className="tlnb-Quiet">{run.note}</p>}
         <div className="tlnb-Run-buttons">
           {report ? (
             <button type="button" className="jp-Button tlnb-Small" aria-label={`Open the report of ${label}`} onClick={() => onReport(report)}>

@@ -14,7 +14,7 @@ export const STEP_STATES: Record<StepState, { sign: string; word: string }> = {
 
 /** The checklist: a click goes to the cell. */
 export function StepList({ steps, onStep }: { steps: IStep[]; onStep: (cell: string) => void }): JSX.Element {
-  const done = steps.filter(o => o.state === 'done' || o.state === 'attention').length;
+  const done = steps.filter(o => o.state === 'done' || (o.state === 'attention' && o.note !== 'failed')).length;
   return (
     <section aria-labelledby="tlnb-steps">
       <div className="tlnb-Head">
@@ -38,15 +38,16 @@ export function StepList({ steps, onStep }: { steps: IStep[]; onStep: (cell: str
                     data-step={step.id}
                     data-state={step.state}
                     disabled={!cell}
-                    title={step.note || undefined}
                     onClick={() => cell && onStep(cell)}
                   >
                     <span className="tlnb-Step-sign" aria-hidden="true">
                       {sign}
                     </span>
                     <span className="tlnb-Step-title">{step.title}</span>
-                    <span className="tlnb-Step-state">{word}</span>
-                    {step.note && <span className="tlnb-Step-note">{step.note}</span>}
+                    <span className="tlnb-Step-state">
+                      {cell ? word : 'no cell'}
+                      {step.note && `: ${step.note}`}
+                    </span>
                   </button>
                 </li>
               );
