@@ -87,10 +87,11 @@ def curves(
     drawn = ''
     for arm,os in arms.items():
         metrics = [k for k in os[0]['history'][0] if k not in _NOT_METRICS]
-        drawn += curve(f'{arm}: loss', [(of(o, 'train_loss'), None, True) for o in os] + [(of(o, 'valid_loss'), kept(o), False) for o in os])
-        drawn += ''.join(curve(f'{arm}: {k.replace("_", " ")}', [(of(o, k), kept(o), False) for o in os]) for k in metrics)
-    key = '<p class="none">Dashed: training rows. Solid: inner validation rows. A line a seed, a dot where the weights were kept.</p>' if drawn else ''
-    return Html(f'<div class="tlnb-curves">{drawn}</div>{key}')
+        loss = curve(f'{arm}: loss', [(of(o, 'train_loss'), None, True) for o in os] + [(of(o, 'valid_loss'), kept(o), False) for o in os])
+        rest = ''.join(curve(f'{arm}: {k.replace("_", " ")}', [(of(o, k), kept(o), False) for o in os]) for k in metrics)
+        drawn += f'<div class="tlnb-curves">{loss}{rest}</div>'
+    key = '<p class="tlnb-help">Dashed: training rows. Solid: inner validation rows. A line a seed, a dot where the weights were kept.</p>' if drawn else ''
+    return Html(drawn + key)
 
 # %% ../nbs/54_training_panel.ipynb #3729e5c5
 def _ended(o):
@@ -117,9 +118,6 @@ def epoch_table(
     return table([list(row.values()) for row in reversed(o['history'])], head, f'{o["arm"]}, seed {o["seed"]}')
 
 # %% ../nbs/54_training_panel.ipynb #c89b5ca6
-_STYLE = ('<style>.tlnb-curves{display:flex;flex-wrap:wrap;gap:.4rem 1.2rem;margin:.5rem 0}.tlnb-curves figure{margin:0;width:18.5rem;max-width:100%}'
-    '.tlnb-curves figcaption{font-weight:600}.tlnb-curves svg{display:block;width:100%}.tlnb-epochs{max-height:18rem;overflow:auto}</style>')
-
 def body(
     folder, # `RunFolder`
 )->Html:
@@ -128,7 +126,7 @@ def body(
     if not found: return Html('<p>Nothing is trained yet.</p>')
     moving = [o for o in found if o['history'] and not o['result']] or [o for o in found if o['history']]
     epochs = f'<details><summary>Epochs of {moving[-1]["arm"]}, seed {moving[-1]["seed"]}</summary><div class="tlnb-epochs">{epoch_table(moving[-1])}</div></details>' if moving else ''
-    return Html(f'{_STYLE}<div class="tlnb">{curves(found)}<details><summary>Pieces ({len(found)})</summary>{piece_table(found)}</details>{epochs}</div>')
+    return Html(f'<div class="tlnb">{curves(found)}<details><summary>Pieces ({len(found)})</summary>{piece_table(found)}</details>{epochs}</div>')
 
 # %% ../nbs/54_training_panel.ipynb #157227c4
 class TrainingPanel(Panel):

@@ -56,7 +56,10 @@ class View {
   }
 
   showTitle() { this.title.textContent = this.model.get('title'); }
-  say(text) { if (this.status.textContent !== text) this.status.textContent = text; }
+  say(text) {
+    if (this.status.textContent !== text) this.status.textContent = text;
+    this.status.classList.toggle('tlnb-heard', text === this.model.get('progress').text);
+  }
 
   // ---- body ----
   showBody() {
@@ -219,16 +222,22 @@ class View {
   }
 
   // ---- progress ----
+  // the nodes stay, so that a click on Stop never falls between two of them
   showProgress() {
-    const p = this.model.get('progress');
+    const p = this.model.get('progress'), set = (node, name, v) => (v === null ? node.removeAttribute(name) : node.setAttribute(name, v));
+    if (!this.meter) {
+      this.meter = tag('progress', { max: '1', 'aria-label': this.model.get('title') });
+      this.stopper = tag('button', { type: 'button', class: 'tlnb-button', onclick: () => this.stop() });
+      this.told = tag('span', { class: 'tlnb-what' });
+      this.progress.append(this.meter, this.stopper, this.told);
+    }
     this.progress.hidden = !p.running && !p.text;
-    if (this.progress.hidden) return;
-    const focus = this.progress.contains(document.activeElement);
-    const meter = tag('progress', { max: '1', value: p.fraction === null ? null : String(p.fraction), 'aria-label': this.model.get('title') });
-    const stop = tag('button', { type: 'button', class: 'tlnb-button', 'data-do': 'stop', 'aria-disabled': p.stopping ? 'true' : null, onclick: () => this.stop() },
-      p.stopping ? 'Stopping…' : 'Stop');
-    this.progress.replaceChildren(...(p.running ? [meter, stop] : []), tag('span', { class: 'tlnb-what' }, p.text));
-    if (focus) this.progress.querySelector('button')?.focus();
+    this.meter.hidden = this.stopper.hidden = !p.running;
+    set(this.meter, 'value', p.fraction === null ? null : String(p.fraction));
+    set(this.stopper, 'aria-disabled', p.stopping ? 'true' : null);
+    const word = p.stopping ? 'Stopping…' : 'Stop';
+    if (this.stopper.textContent !== word) this.stopper.textContent = word;
+    if (this.told.textContent !== p.text) this.told.textContent = p.text;
   }
 
   stop() {
