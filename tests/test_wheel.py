@@ -1,5 +1,5 @@
 "The wheel, built where there is no Node and used away from the checkout"
-import json, os, shutil, subprocess, sys, sysconfig, venv, zipfile
+import json, os, re, shutil, subprocess, sys, sysconfig, venv, zipfile
 from pathlib import Path
 
 import pytest
@@ -8,7 +8,8 @@ from conftest import ROOT
 
 @pytest.fixture(scope='module')
 def wheel(tmp_path_factory):
-    pytest.importorskip('hatchling')
+    for name in ('hatchling', 'hatch_jupyter_builder'): pytest.importorskip(name)
+    if not (ROOT/'tlnb/labextension/static/style.js').exists(): pytest.skip('the extension is not built: make lab')
     to = tmp_path_factory.mktemp('dist')
     tools = tmp_path_factory.mktemp('tools')
     for name in ('git', 'sh', 'env'):
@@ -75,3 +76,34 @@ def test_data_and_source(installed):
     "The embedded data and the shipped source work from the wheel"
     code = "from tlnb import load, Recipe; d = load(Recipe.for_tabular(data='loans', target='defaulted', source='loans')); print(d.n_train)"
     assert int(installed[0]('python', '-W', 'ignore', '-c', code)) > 100
+
+
+def test_extension_in_wheel(wheel):
+    "Once, where Jupyter looks for it"
+    names = zipfile.ZipFile(wheel).namelist()
+    shared = [o.split('.data/data/')[1] for o in names if '.data/data/' in o]
+    assert 'etc/jupyter/jupyter_server_config.d/tlnb.json' in shared
+    for name in ('package.json', 'install.json', 'static/style.js', 'schemas/tlnb/plugin.json'): assert f'share/jupyter/labextensions/tlnb/{name}' in shared, name
+    assert len([o for o in shared if re.search(r'/static/remoteEntry\.\w+\.js$', o)]) == 1
+    assert not [o for o in names if o.startswith('tlnb/labextension')]
+
+
+def test_jupyter_finds_it(wheel, tmp_path):
+    "JupyterLab and its server say OK of the wheel as pip installs it, without Node; uninstalled, nothing of it is left"
+    where = tmp_path/'clean'
+    venv.create(where, with_pip=True, symlinks=True)
+    python = str(where/'bin'/'python')
+    env = {k: v for k, v in os.environ.items() if not k.startswith(('TLNB_', 'PYTHON', 'VIRTUAL_ENV', 'JUPYTER', 'PIP_'))}
+    env |= {'PATH': str(where/'bin'), 'HOME': str(tmp_path), 'JUPYTER_CONFIG_DIR': str(tmp_path/'config'), 'NO_COLOR': '1'}
+    def call(*args):
+        done = subprocess.run([python, '-W', 'ignore', '-m', *args], cwd=tmp_path, env=env, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return re.sub(r'\x1b\[[0-9;]*m', '', done.stdout + done.stderr)
+    call('pip', 'install', '--quiet', '--no-index', '--no-deps', '--disable-pip-version-check', str(wheel))
+    lent = next(where.glob('lib/python*/site-packages'))/'lent.pth'
+    lent.write_text(sysconfig.get_path('purelib') + '\n')
+    assert re.search(r'tlnb v\S+ enabled OK \(python, tlnb\)', call('jupyterlab.labextensions', 'list'))
+    assert re.search(r'tlnb\.server\s+OK', call('jupyter_server.extension.serverextension', 'list'))
+    lent.unlink()
+    call('pip', 'uninstall', '--yes', '--quiet', 'tlnb')
+    assert not [o for o in where.rglob('*') if 'tlnb' in str(o.relative_to(where))]
