@@ -46,7 +46,7 @@ def test_versions_as_npm_writes_them(jupyter, monkeypatch):
     jupyter('{"version": "1.2.0-rc.1"}', ON)
     assert not handshake()[1]
 
-@pytest.mark.parametrize('config', [ON.replace('true', 'false'), '{', '{}'])
+@pytest.mark.parametrize('config', [ON.replace('true', 'false'), '{', '{}', '[]', '{"ServerApp": []}', '{"ServerApp": 3}'])
 def test_routes_not_enabled(jupyter, config):
     jupyter(OWN, config)
     found, (wrong,) = handshake()

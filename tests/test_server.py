@@ -125,6 +125,21 @@ def test_forged_requests(ask, root, browser, route, body):
     assert ask(route, body, headers={**session, 'X-XSRFToken': '2|00000000|00|0'})[0] == 403
     assert ask(route, body, headers={**session, **header})[0] in (200, 404)
 
+@pytest.mark.parametrize('route, body', [o for o in EVERY if o[1]])
+@one_base
+def test_a_stranger_with_a_fitting_header(ask, root, browser, route, body):
+    session, header = browser
+    cookie = next(o for o in session['Cookie'].split('; ') if o.startswith('_xsrf='))
+    before = tree(root)
+    assert ask(route, body, headers={'Authorization': '', 'Cookie': cookie, **header})[0] in (401, 403) and tree(root) == before
+
+def test_every_method_asks_who_it_is():
+    for route in ROUTES.values():
+        for o in ast.walk(ast.parse((ROOT/'tlnb'/'server.py').read_text())):
+            if isinstance(o, ast.ClassDef) and o.name == route.__name__:
+                methods = [m for m in o.body if isinstance(m, ast.AsyncFunctionDef)]
+                assert methods and all([ast.unparse(d) for d in m.decorator_list] == ['web.authenticated', 'authorized'] for m in methods)
+
 @one_base
 def test_other_methods(ask):
     for route, body in EVERY: assert ask(route, None if body else {})[0] == 405
@@ -154,6 +169,7 @@ def test_no_path_leads_out(ask, root):
         if path != '\ud800': answers += [ask('runs', folder=path), ask('runs/compare', a=path, b='ok'), ask('runs/compare', a='ok', b=path)]
         assert all(code in (400, 403, 404) for code, _ in answers), (path, answers)
         assert all('secret' not in json.dumps(a) or 'secret' in path for _, a in answers)
+    for path in ('%2e%2e', 'ok%2f..', '%5c'): assert ask('runs', folder=path)[0] == 403  # not merely absent
     assert tree(root.parent) == before and RunFolder(run.path).exists() and not run.stop_requested()
 
 @one_base

@@ -230,7 +230,6 @@ def delete_run(
     run = RunFolder(path)
     if run.path.is_symlink() or (run.path/'run.json').is_symlink(): raise StoreError('a link is not deleted', run.path, 'name the folder that it leads to')
     run.meta # there is a run, and of a kind that we know
-    if is_running(run): raise StoreError(f'held by {run._owner()}', run.path, 'stop it first')
     with disk_errors(run.path):
         if found := _foreign(run.path): raise StoreError('the folder holds files that are not of the run', f'{run.path} ({", ".join(found[:3])})', 'move them away first')
         trash = run.path.with_name(f'.tlnb-trash-{secrets.token_hex(6)}')
