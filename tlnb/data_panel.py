@@ -6,6 +6,8 @@
 __all__ = ['CODE_WORDS', 'warnings_html', 'balance_html', 'sample_html', 'data_panel']
 
 # %% ../nbs/51_data_panel.ipynb #2fead366
+import numbers
+
 import pandas as pd
 
 from .assessment import count, data_verdict, some
@@ -73,9 +75,10 @@ def sample_html(
     rows = dataset.sample(n)
     if show := getattr(dataset.kind, 'show', None): return show(dataset, rows)
     frame = dataset.frame.iloc[rows]
-    cell = lambda o: None if pd.isna(o) else o.item() if hasattr(o, 'item') else o if isinstance(o, (int, float)) else own(o, 32)
+    number = lambda o: Sorted(f'{o:.0f}' if o == round(o) and abs(o) < 1e15 else f'{o:.4g}' if abs(o) < 1e4 else f'{o:.1f}', o)
+    cell = lambda o: None if pd.isna(o) else number(float(o)) if isinstance(o, numbers.Real) and not isinstance(o, bool) else own(o, 32)
     classes = dataset.classes
-    targets = [own(classes[dataset.y[i]], 32) if classes else float(dataset.y[i]) for i in rows]
+    targets = [own(classes[dataset.y[i]], 32) if classes else number(float(dataset.y[i])) for i in rows]
     body = [(own(dataset.ids[i]), t, *(cell(frame[c].iloc[k]) for c in frame.columns[:most])) for k,(i,t) in enumerate(zip(rows, targets))]
     head = ['', Html(f'{own(dataset.target, 32)} <span class="tlnb-target">target</span>'), *(own(c, 32) for c in frame.columns[:most])]
     more = frame.shape[1] - most

@@ -36,7 +36,7 @@ STYLE = '''
 .tlnb.tlnb thead th{border-bottom:2px solid var(--jp-border-color1,#8888);font-weight:600}
 .tlnb tbody th{font-weight:500}
 .tlnb.tlnb table td.number,.tlnb.tlnb table th.number{text-align:right;font-variant-numeric:tabular-nums}
-.tlnb .none{opacity:.6}
+.tlnb .none{opacity:.8}
 .tlnb .badge{display:inline-block;padding:0 .6em;border:1px solid;border-radius:1em;white-space:nowrap;font-size:.92em;font-weight:600}
 .tlnb .badge i{font-style:normal;margin-right:.35em}
 .tlnb .badge.good{border-color:var(--jp-success-color1,#388e3c)} .tlnb .badge.good i{color:var(--jp-success-color1,#388e3c)}

@@ -78,7 +78,7 @@ def plot_labels(
     ax.set_xlabel('labelled rows', fontsize=10)
     ax.set_ylabel(metric(labels['metric']).words, fontsize=10)
     _clean(ax, 'both')
-    _legend(ax, loc='lower right' if better(labels['metric']) > 0 else 'upper right')
+    _legend(ax, loc='lower center', bbox_to_anchor=(0.5, 1), ncols=3)
     return fig
 
 # %% ../nbs/30_pictures.ipynb #6f16194d

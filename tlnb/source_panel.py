@@ -31,7 +31,7 @@ def sources_html(
     ranks=None,  # name -> transferability, once it was measured
 )->Html:
     "A source a row; numbers sort as numbers"
-    head = ['source', '', *(['transferability'] if ranks else []), 'origin', 'size', 'parameters', 'trained on', 'year', 'licence', 'offline']
+    head = ['source', 'choose', *(['transferability'] if ranks else []), 'origin', 'size', 'parameters', 'trained on', 'year', 'licence', 'offline']
     def row(o):
         rank = [] if not ranks else [ranks[o.name] if ranks.get(o.name) is not None else None]
         return [own(o.name), _use(o.name), *rank, own(o.origin), Sorted(size_words(o.size_bytes), o.size_bytes), Sorted(f'{o.parameters:,}', o.parameters),

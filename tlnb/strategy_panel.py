@@ -30,8 +30,9 @@ def bar_html(
     total = sum(o['parameters'] for o in layers)
     free = sum(o['parameters'] for o,r in zip(layers, phase['rates']) if r or r is None)
     when = f', at most {phase["epochs"]:,} epoch{"s" if phase["epochs"] > 1 else ""}' if phase['epochs'] else ''
-    share = f'{free/max(1, total):.1%}' if free else 'none'
-    return Html(f'<div class="tlnb-phase"><div>{to_html(phase["name"].capitalize())}{when}: <b>{free:,}</b> of {total:,} parameters train ({share})</div>'
+    share = free/max(1, total)
+    said = f'<b>{free:,}</b> of {total:,} parameters train ({share:.{int(share < .1)}%})' if free else f'{total:,} parameters stay as they are'
+    return Html(f'<div class="tlnb-phase"><div>{to_html(phase["name"].capitalize())}{when}: {said}</div>'
         f'<ol class="tlnb-layers">{"".join(one(*o) for o in zip(layers, phase["rates"]))}</ol></div>')
 
 def strategy_html(
@@ -65,15 +66,15 @@ def schedule_html(
         for g,r in enumerate(p['rates']):
             if r == 0: continue
             high = 1/2.6**(groups-1-g) if r is None else r/top
-            xy = ' '.join(f'{40 + 352*x/end:.1f},{108 - 96*s*high:.1f}' for x,s in part)
+            xy = ' '.join(f'{40 + 352*x/end:.1f},{108 - 86*s*high:.1f}' for x,s in part)
             lines.append(f'<polyline points="{xy}" fill="none" stroke="#3284c4" stroke-width="{2 if g == groups-1 else 1.4}" stroke-dasharray="{_DASHES[(groups-1-g) % 4]}"/>')
-    marks = ''.join(f'<path d="M{40 + 352*x/end:.1f} 8V108" stroke="currentColor" stroke-opacity=".35" stroke-dasharray="2 3"/>' for x in starts[1:])
+    marks = ''.join(f'<path d="M{40 + 352*x/end:.1f} 16V108" stroke="currentColor" stroke-opacity=".35" stroke-dasharray="2 3"/>' for x in starts[1:])
     text = lambda x, y, o, anchor='start': f'<text x="{x}" y="{y}" font-size="11" text-anchor="{anchor}" fill="currentColor">{escape(o)}</text>'
-    names = ''.join(text(f'{44 + 352*x/end:.0f}', 20, p['name']) for x,p in zip(starts, plan)) if len(plan) > 1 else ''
+    names = ''.join(text(f'{40 + 352*x/end:.0f}', 11, p['name']) for x,p in zip(starts, plan)) if len(plan) > 1 else ''
     rate = 'found' if top == 1 and any(r is None for p in plan for r in p['rates']) else f'{top:g}'
     label = f'Learning rate over {end:g} epochs of {name.replace("_", " ")}: it rises to {rate} and falls to nothing, once a phase'
-    picture = (f'<svg class="tlnb-schedule" viewBox="0 0 400 130" role="img" aria-label="{escape(label)}"><path d="M40 8V108H394" fill="none" stroke="currentColor" stroke-opacity=".5"/>'
-        f'{marks}{"".join(lines)}{names}{text(36, 16, rate, "end")}{text(36, 111, "0", "end")}{text(40, 124, "0")}{text(392, 124, f"{end:g} epochs", "end")}</svg>')
+    picture = (f'<svg class="tlnb-schedule" viewBox="0 0 400 130" role="img" aria-label="{escape(label)}"><path d="M40 16V108H394" fill="none" stroke="currentColor" stroke-opacity=".5"/>'
+        f'{marks}{"".join(lines)}{names}{text(36, 26, rate, "end")}{text(36, 111, "0", "end")}{text(40, 124, "0")}{text(392, 124, f"{end:g} epochs", "end")}</svg>')
     dash = lambda g: Html(f'<svg width="34" height="10" aria-hidden="true"><path d="M1 5H33" stroke="#3284c4" stroke-width="2" stroke-dasharray="{_DASHES[(groups-1-g) % 4]}"/></svg>')
     rows = [(o['name'], dash(g), *(_number(p['rates'][g]) for p in plan)) for g,o in enumerate(layers)]
     return Html(f'<div class="tlnb-side">{picture}{table(rows, ("layers", "", *(p["name"] for p in plan)))}</div>')

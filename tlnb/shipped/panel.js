@@ -72,6 +72,7 @@ class View {
 
   sortable(table) {
     table.querySelectorAll('thead th').forEach((th, i) => {
+      if (table.tBodies[0].querySelector(`td:nth-child(${i + 1}) button`)) return; // there is nothing to sort by
       const button = tag('button', { type: 'button', class: 'tlnb-sort', onclick: () => {
         const up = th.getAttribute('aria-sort') !== 'ascending';
         table.querySelectorAll('thead th').forEach(o => o.removeAttribute('aria-sort'));
@@ -134,7 +135,7 @@ class View {
       control = tag('select', shared, ...[['', o.default ? `${o.default} (${o.origin})` : `(${o.origin})`], ...words.map(w => [w, w])]
         .map(([v, text]) => tag('option', { value: v, selected: v === show(value) }, text)));
     } else {
-      control = tag('input', { ...shared, type: 'text', value: show(value), placeholder: o.default ? `${o.default} (${o.origin})` : o.origin, spellcheck: 'false',
+      control = tag('input', { ...shared, type: 'text', value: show(value), placeholder: o.default ? `${o.default} (${o.origin})` : o.origin === 'not set' ? o.origin : `empty (${o.origin})`, spellcheck: 'false',
         autocomplete: 'off', inputmode: o.item === 'number' && !o.words.length && !o.many ? 'decimal' : null, list: o.suggestions.length ? `${id}-list` : null,
         onkeydown: e => { if (e.key === 'Enter') { this.change({ [o.key]: parse(o, e.target.value) }); if (e.ctrlKey || e.metaKey) this.write(); } } });
     }
