@@ -102,5 +102,5 @@ def data_panel(
     columns = list(dict.fromkeys(map(str, [*dataset.frame.columns, *dataset.groups.columns])))
     named = ('data.sensitive', 'data.split', 'data.group', 'data.drop')
     return Panel('Data', body, recipe=recipe, keys=panel_keys('data', recipe.modality), main=('data.path', 'data.target', 'data.sensitive', 'data.drop'),
-        suggestions={**{k: columns for k in named}, 'data.target': [dataset.target, *columns], 'data.keep': [str(o) for o in recipe.data.drop or []],
+        suggestions={**{k: columns for k in named}, 'data.target': [dataset.target, *columns], 'data.keep': [str(o) for w in found.warnings for o in w.fix.get('data.keep', [])],
             'data.positive': [str(o) for o in dataset.classes[:50]]}, verdict=verdict)

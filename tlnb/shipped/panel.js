@@ -42,7 +42,7 @@ class View {
     this.status = tag('div', { class: 'tlnb-status', role: 'status', 'aria-live': 'polite' });
     el.replaceChildren(this.title, this.progress, this.body, this.form, this.bar, this.status);
     this.listeners = [['html', () => this.showBody()], ['fields', () => this.showForm()], ['pending', () => this.showPending()],
-      ['call', () => this.showPending()], ['errors', () => this.showErrors()], ['progress', () => this.showProgress()], ['title', () => this.showTitle()],
+      ['call', () => this.showPending()], ['errors', () => { this.showErrors(); this.showPending(); }], ['progress', () => this.showProgress()], ['title', () => this.showTitle()],
       ['status', () => this.say(model.get('status'))]];
     for (const [k, f] of this.listeners) model.on(`change:${k}`, f);
     this.answered = e => this.answer(e.detail);
@@ -176,7 +176,9 @@ class View {
     const code = tag('details', { class: 'tlnb-code', open: this.bar.querySelector('details')?.open ?? false }, tag('summary', {}, 'As code'),
       tag('pre', { tabindex: '0' }, tag('code', {}, this.model.get('call'))),
       tag('button', { type: 'button', class: 'tlnb-button', onclick: () => this.copy() }, 'Copy'));
-    const what = n ? `${n} change${n > 1 ? 's' : ''} not written yet: ${Object.keys(pending).join(', ')}` : 'The fields are as the recipe cell has them.';
+    const shown = new Set(this.model.get('fields').map(o => o.key));
+    const refused = Object.entries(this.model.get('errors')).filter(([k]) => !shown.has(k)).map(([, text]) => ` ✕ ${text}`).join('');
+    const what = n ? `${n} change${n > 1 ? 's' : ''} not written yet: ${Object.keys(pending).join(', ')}${refused}` : 'The fields are as the recipe cell has them.';
     const write = tag('button', { type: 'button', class: 'tlnb-button tlnb-accept', 'data-do': 'write', 'aria-disabled': n ? null : 'true', onclick: () => this.write() }, 'Write to notebook');
     const undo = tag('button', { type: 'button', class: 'tlnb-button', 'data-do': 'undo', 'aria-disabled': n ? null : 'true', onclick: () => this.undo() }, 'Undo changes');
     const focus = this.bar.contains(document.activeElement) ? document.activeElement.dataset.do : null;
