@@ -258,6 +258,12 @@ export class NewDialog extends Dialog<IAnswers> {
       if (event.key.startsWith('Arrow') && isInForm) {
         return;
       }
+      if (event.key === 'Tab' && !event.shiftKey && active === [...this.node.querySelectorAll('.jp-Dialog-footer button')].pop()) {
+        event.stopPropagation();
+        event.preventDefault();
+        this.form.node.querySelector<HTMLElement>('input, summary')?.focus();
+        return;
+      }
     }
     super.handleEvent(event);
   }
