@@ -39,8 +39,12 @@ function lackOf(checklists: Checklists, templates: Templates, panel: NotebookPan
   const steps = checklists.of(panel).steps(templates.get(template)?.steps ?? []);
   const count = (...states: string[]) => steps.filter(o => o.cell && states.includes(o.state)).length;
   const [open, stale, busy] = [count('none'), count('stale'), count('running', 'waiting')];
-  const say = (n: number, what: string) => (n ? [`${n} ${n === 1 ? 'step is' : 'steps are'} ${what}`] : []);
-  return [...say(busy, 'still running'), ...say(open, 'not run'), ...say(stale, 'out of date')].join(', ');
+  const say = (n: number, one: string, many: string) => (n ? [n === 1 ? `1 step ${one}` : `${n} steps ${many}`] : []);
+  return [
+    ...say(busy, 'is still running', 'are still running'),
+    ...say(open, 'has not been run since the kernel started', 'have not been run since the kernel started'),
+    ...say(stale, 'is out of date', 'are out of date')
+  ].join(', ');
 }
 
 /** "Run report": opens it, or says what is missing and offers to run. */

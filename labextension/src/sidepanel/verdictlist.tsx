@@ -7,6 +7,8 @@ const NAMES: Record<Kind, string> = { data: 'Data', transfer: 'Transfer', explan
 
 /** What the notebook has found out so far. */
 export function VerdictList({ verdicts }: { verdicts: Map<Kind, IShownVerdict> }): JSX.Element {
+  const old = [...verdicts.values()].filter(o => !o.current).length;
+  const isAllOld = old > 1 && old === verdicts.size;
   return (
     <section aria-labelledby="tlnb-verdicts">
       <h3 id="tlnb-verdicts">Verdicts</h3>
@@ -18,12 +20,13 @@ export function VerdictList({ verdicts }: { verdicts: Map<Kind, IShownVerdict> }
               <dt>{NAMES[kind]}</dt>
               <dd data-kind={kind} data-state={o?.state ?? 'none'}>
                 {o ? <Badge state={o.state} text={o.text} /> : <span className="tlnb-Quiet">not yet</span>}
-                {o && !o.current && <span className="tlnb-Quiet">from an earlier state</span>}
+                {o && !o.current && !isAllOld && <span className="tlnb-Quiet">from an earlier state</span>}
               </dd>
             </React.Fragment>
           );
         })}
       </dl>
+      {isAllOld && <p className="tlnb-Quiet tlnb-Old">All from an earlier state: run the steps again.</p>}
     </section>
   );
 }
