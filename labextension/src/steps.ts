@@ -181,7 +181,7 @@ export class Checklist {
   }
 
   private onStatus(_: unknown, status: string): void {
-    if (['restarting', 'autorestarting', 'terminating', 'dead', 'unknown'].includes(status)) {
+    if (['restarting', 'autorestarting', 'terminating', 'dead'].includes(status)) {
       this.records.clear();
     }
     this.touch();
