@@ -52,7 +52,7 @@ lab: .venv/ready-lab
 
 test: .venv/ready-test
 	OMP_NUM_THREADS=1 $(BIN)/nbdev-test --n-workers 2
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadgroup
 
 bench: .venv/ready-test
 	$(BIN)/python tests/bench/run.py

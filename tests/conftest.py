@@ -1,5 +1,5 @@
 "What all tests share: the command, the real data, a shelter from the user's own settings"
-import os, subprocess, sys
+import os, shutil, subprocess, sys
 from pathlib import Path
 
 import pytest
@@ -31,3 +31,16 @@ def tlnb():
         return subprocess.run(command, cwd=cwd, timeout=timeout, capture_output=True, text=True,
             env={**clean, 'PYTHONPATH': str(ROOT), 'OMP_NUM_THREADS': '1', **env})
     return call
+
+
+@pytest.fixture(scope='session')
+def wheel(tmp_path_factory):
+    "The wheel, built where there is no Node"
+    pytest.importorskip('hatchling')
+    to, tools = tmp_path_factory.mktemp('dist'), tmp_path_factory.mktemp('tools')
+    for name in ('git', 'sh', 'env'):
+        if path := shutil.which(name): (tools/name).symlink_to(path)
+    done = subprocess.run([sys.executable, '-m', 'hatchling', 'build', '-t', 'wheel', '-d', str(to)], cwd=ROOT, env={**os.environ, 'PATH': str(tools)},
+        capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return next(to.glob('*.whl'))

@@ -1,0 +1,347 @@
+"The wheel in a real JupyterLab and a real browser: from the launcher to a finished run, and everything that is clicked on the way"
+import json, os, re, shutil, time
+from pathlib import Path
+
+import pytest
+
+import lab
+from conftest import ROOT
+
+pytest.importorskip('playwright')
+pytestmark = [pytest.mark.skipif(not lab.CHROMIUM, reason='needs chromium'), pytest.mark.xdist_group('wheel'), pytest.mark.timeout(1200)]
+
+QUICK = '[run]\nseeds = 2\njobs = 1\n[train]\nepochs = 6\nhead_epochs = 2\n[transfer]\nlabels_needed = false\n[explain]\nitems = 2\nevaluations = 60\nbackground = 20\n[bias]\nbootstrap = 50\n'
+SHOTS = Path(os.environ['TLNB_SHOTS']) if 'TLNB_SHOTS' in os.environ else None
+
+
+@pytest.fixture(scope='module')
+def python(wheel, tmp_path_factory): return lab.install(wheel, tmp_path_factory.mktemp('clean'))
+
+
+@pytest.fixture(scope='module')
+def chromium():
+    with lab.browser() as b: yield b
+
+
+@pytest.fixture(scope='module', params=['/', '/user/x/'], ids=['root', 'hub'])
+def address(request, python, tmp_path_factory):
+    root,home = tmp_path_factory.mktemp('root'),tmp_path_factory.mktemp('home')
+    (root/'tlnb.ini').write_text(QUICK)
+    with lab.server(python, root, home, request.param) as url: yield url,root
+
+
+@pytest.fixture
+def page(chromium, address):
+    context = chromium.new_context(viewport=dict(width=1400, height=2000 if SHOTS else 1000))
+    yield lab.Page(context.new_page(), address[0])
+    context.close()
+    lab.shut_down(address[0])
+
+
+def shot(page, name, locator=None):
+    "A picture to look at, where somebody asks for it"
+    if SHOTS is None: return
+    SHOTS.mkdir(parents=True, exist_ok=True)
+    for theme in ('Light', 'Dark'):
+        page.theme(theme)
+        page.page.wait_for_timeout(400)
+        (locator or page.page).screenshot(path=str(SHOTS/f'{name}-{theme.lower()}.png'))
+    page.theme('Light')
+
+
+def from_launcher(page, name, **fields):
+    "A notebook through card and dialog"
+    page.open()
+    page.page.locator('.jp-LauncherCard', has_text='A table').first.click()
+    dialog = page.page.locator('.jp-Dialog')
+    dialog.get_by_label('Notebook', exact=True).fill(name)
+    for label,value in fields.items(): dialog.get_by_label(label, exact=True).fill(value)
+    shot(page, 'dialog')
+    dialog.get_by_role('button', name='Create').click()
+    page.page.wait_for_selector('.jp-NotebookPanel')
+    assert page.ready() == f'{name}.ipynb'
+    return page
+
+
+@pytest.fixture
+def notebook(page, address, request):
+    "A notebook of the template's own example, opened; nothing is trained yet"
+    from tlnb.gallery import new
+    shutil.rmtree(address[1]/'tlnb-runs', ignore_errors=True)
+    name = re.sub(r'\W+', '-', request.node.name) + '.ipynb'
+    new('tabular', address[1]/name)
+    page.open('lab?token=secret&reset', None)
+    assert page.open_notebook(name) == name
+    return page
+
+
+# ---- from the launcher to a finished run ----
+
+def test_launcher_to_report(page, address):
+    page.open()
+    page.page.locator('.jp-Launcher', has_text='Transfer Learning').wait_for()
+    shot(page, 'launcher')
+    from_launcher(page, 'first')
+    assert all(o['count'] is None for o in page.cells()), 'nothing runs by itself'
+    page.run('tlnb:show-panel')
+    side = page.page.locator('#tlnb-sidepanel, .tlnb-SidePanel').first
+    side.get_by_text('not run').first.wait_for()
+    cells = page.run_cells()
+    assert not [o['failed'] for o in cells if o['failed']]
+    assert page.page.locator('.jp-OutputArea-output .tlnb-panel[role=region]').count() >= 5 or page.panel('Source')
+    side.get_by_text('helped').first.wait_for()
+    states = side.locator('.tlnb-Step-state').all_inner_texts()
+    assert 'not run' not in ' '.join(states) and sum('done' in o for o in states) >= 10, states
+    shot(page, 'sidepanel', side)
+    for i,title in enumerate(['Source', 'Data', 'Strategy', 'Training', 'Report']): shot(page, f'panel-{title.lower()}', page.panel(title))
+    page.page.get_by_role('button', name='Run report').first.click()
+    page.page.wait_for_selector('.jp-HTMLViewer iframe')
+    [report] = address[1].glob('tlnb-runs/*/report.json')
+    assert json.loads(report.read_text())['transfer']['verdict'] in ('helped', 'no_difference', 'hurt')
+    assert not [o for o in page.errors if 'tlnb' in o.lower()], page.errors
+
+
+def test_own_table_through_the_dialog(page, address):
+    shutil.copy(ROOT/'tests'/'conftest.py', address[1]/'note.txt')
+    (address[1]/'mine.csv').write_text('a,b,y\n' + ''.join(f'{i},{i%3},{"yes" if i%2 else "no"}\n' for i in range(60)))
+    from_launcher(page, 'own', Data='mine.csv', Target='y')
+    from tlnb.cell import read_cell
+    assert read_cell(page.recipe()) == {'data.path': 'mine.csv', 'data.target': 'y'}
+
+
+def test_dialog_refuses_in_a_line(page, address):
+    (address[1]/'there.ipynb').write_text('{}')
+    page.open()
+    page.page.locator('.jp-LauncherCard', has_text='A table').first.click()
+    dialog = page.page.locator('.jp-Dialog')
+    dialog.get_by_label('Notebook', exact=True).fill('there')
+    dialog.get_by_role('button', name='Create').click()
+    dialog.get_by_text('exists').wait_for()
+    assert (address[1]/'there.ipynb').read_text() == '{}'
+
+
+# ---- what is clicked becomes code ----
+
+def another(field):
+    "Text of an allowed value that the field does not have"
+    from tlnb.keys import KEYS
+    key = KEYS[field['key']]
+    now = field['value'] if field['value'] is not None else field['default']
+    if key.item is bool: return 'false' if str(now).lower() == 'true' else 'true'
+    if key.words and key.item is str: return next(w for w in key.words if w != now)
+    if key.item is str: return 'one, two' if key.many else 'something'
+    lo,hi = key.lo if key.lo is not None else 1,key.hi if key.hi is not None else 1e9
+    new = next(v for v in (lo*2 or .5, lo + 1, (lo + min(hi, 1))/2, hi) if lo <= v <= hi and str(v) != str(now))
+    new = int(new) if key.item is int else new
+    return f'{new}, {new + 1}' if key.many else str(new)
+
+
+def test_every_field_reaches_the_cell(notebook):
+    from tlnb.cell import read_cell
+    from tlnb.keys import keys, parse, KEYS
+    page,seen = notebook,{}
+    page.run_cells('evaluate')
+    for title in ('Source', 'Data', 'Strategy', 'Training', 'Report'):
+        panel = page.panel(title)
+        for details in panel.locator('.tlnb-form details:not([open]) > summary').all(): details.click()
+        mine = {}
+        for control in panel.locator('.tlnb-form [name]').all():
+            key,tag = control.get_attribute('name'),control.evaluate('o => o.tagName')
+            if tag == 'SELECT': field = dict(key=key, value=control.input_value() or None, default=control.locator('option').first.inner_text().split(' (')[0])
+            else: field = dict(key=key, value=control.input_value() or None, default=(control.get_attribute('placeholder') or '').rsplit(' (', 1)[0])
+            new = another(field)
+            if tag == 'SELECT': control.select_option(new)
+            else: control.fill(new); control.press('Tab')
+            mine[key] = parse(KEYS[key], new)
+        panel.get_by_role('button', name='Write to notebook').click()
+        panel.locator('.tlnb-status', has_text=re.compile('recipe cell', re.I)).wait_for()
+        held = read_cell(page.recipe())
+        for key,value in mine.items(): assert held[key] == value, (title, key, held.get(key), panel.locator('.tlnb-status').inner_text())
+        seen |= mine
+    assert seen.keys() == keys('tabular').keys()
+    before = page.recipe()
+    page.run('notebook:undo-cell-action') if False else page.page.evaluate("jupyterapp.shell.currentWidget.content.widgets.find(o => o.model.sharedModel.getSource().includes('Recipe.for_')).model.sharedModel.undo()")
+    assert page.recipe() != before, 'a change can be undone'
+
+
+def test_comments_and_expressions_stay(notebook):
+    page = notebook
+    page.page.evaluate("""() => { const c = jupyterapp.shell.currentWidget.content.widgets.find(o => o.model.sharedModel.getSource().includes('Recipe.for_'));
+      c.model.sharedModel.setSource('name = "defaulted"\\nrecipe = Recipe.for_tabular(\\n    data="loans",  # mine\\n    target=name,\\n    source="loans",\\n)\\nrecipe'); }""")
+    page.run_cells('assessment')
+    panel = page.panel('Data')
+    target = panel.locator('[name="data.target"]')
+    assert target.get_attribute('readonly') is not None and target.input_value() == 'name'
+    panel.locator('[name="data.sensitive"]').fill('sex')
+    panel.locator('[name="data.sensitive"]').press('Tab')
+    panel.get_by_role('button', name='Write to notebook').click()
+    panel.locator('.tlnb-status', has_text=re.compile('recipe cell', re.I)).wait_for()
+    assert '# mine' in page.recipe() and 'target=name' in page.recipe() and 'sensitive=["sex"]' in page.recipe()
+
+
+def test_same_result_after_restart(notebook, address):
+    page = notebook
+    page.run_cells('source')
+    panel = page.panel('Source')
+    page.run_cells('adapt')
+    strategy = page.panel('Strategy')
+    strategy.locator('[name="transfer.strategy"]').select_option('fine_tuning')
+    strategy.get_by_role('button', name='Write to notebook').click()
+    strategy.locator('.tlnb-status', has_text=re.compile('recipe cell', re.I)).wait_for()
+    def result():
+        page.page.evaluate('async () => { await jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart(); }')
+        page.ready()
+        assert not [o['failed'] for o in page.run_cells() if o['failed']]
+        newest = max(address[1].glob('tlnb-runs/*/report.json'), key=lambda o: o.stat().st_mtime)
+        o = json.loads(newest.read_text())
+        return newest.parent.name, o['recipe']['transfer']['strategy'], {k: v.get('value') for k,v in o['arms'].items()}, o['transfer']['gain']
+    first = result()
+    assert first[1] == 'fine_tuning' and result() == first
+
+
+# ---- training that one can watch, leave and stop ----
+
+SLOW = """
+import time, tlnb.training as training
+BATCHES = []
+def slowed(self, old=training._Steps.after_batch):
+    time.sleep(.4)
+    BATCHES.append(time.time())
+    old(self)
+training._Steps.after_batch = slowed
+"""
+
+
+def slow(page):
+    "Training with batches of 0.4 s, each noted"
+    page.page.evaluate("""code => { const nb = jupyterapp.shell.currentWidget.content, at = nb.widgets.findIndex(o => (o.model.getMetadata('tlnb') ?? {}).step === 'adapt');
+      nb.model.sharedModel.insertCell(at, {cell_type: 'code', source: code}); }""", SLOW)
+    steps = [o['step'] for o in page.cells()]
+    page.run_cells('strategy')
+    n = steps.index('adapt') + 1
+    page.page.evaluate("""n => { const nb = jupyterapp.shell.currentWidget.content; let seen = 0; const cells = nb.widgets.map((o, i) => [o, i]).filter(([o]) => o.model.type === 'code');
+      nb.deselectAll(); nb.activeCellIndex = cells[n - 2][1]; nb.extendContiguousSelectionTo(cells[n - 1][1]);
+      void jupyterapp.commands.execute('notebook:run-cell'); }""", n)
+    panel = page.panel('Training')
+    panel.get_by_role('button', name='Stop').wait_for()
+    return panel,n
+
+
+def kernel(page, code):
+    "What an expression of the kernel gives"
+    return page.page.evaluate("""async code => { const k = jupyterapp.shell.currentWidget.sessionContext.session.kernel; let text = '';
+      const f = k.requestExecute({code: `print(${code})`, store_history: false}); f.onIOPub = m => { if (m.header.msg_type === 'stream') text += m.content.text; };
+      await f.done; return text; }""", code)
+
+
+def test_stop_within_a_batch(notebook):
+    page = notebook
+    panel,n = slow(page)
+    panel.locator('figure').first.wait_for()    # an epoch is over: there is a curve
+    clicked = time.time()
+    panel.get_by_role('button', name='Stop').click()
+    panel.get_by_text('Stopped: the best weights so far are kept').first.wait_for()
+    page.until_idle(n)
+    late = [o for o in json.loads(kernel(page, 'BATCHES').replace("'", '"')) if o > clicked]
+    assert len(late) <= 2, late
+    assert 'True' in kernel(page, 'run.stopped') and 'True' in kernel(page, 'len(run.predict(dataset.frame.head(2))) == 2')
+
+
+def test_interrupt_is_a_stop(notebook):
+    page = notebook
+    panel,n = slow(page)
+    panel.locator('figure').first.wait_for()
+    clicked = time.time()
+    page.page.evaluate('jupyterapp.shell.currentWidget.sessionContext.session.kernel.interrupt()')
+    panel.get_by_text('Stopped: the best weights so far are kept').first.wait_for()
+    page.until_idle(n)
+    assert len([o for o in json.loads(kernel(page, 'BATCHES')) if o > clicked]) <= 2
+
+
+def test_tab_closed_in_training(notebook, address):
+    page = notebook
+    panel,n = slow(page)
+    panel.locator('figure').first.wait_for()
+    page.save()
+    path = page.page.evaluate('jupyterapp.shell.currentWidget.context.path')
+    other = page.page.context.new_page()
+    page.page.close()
+    time.sleep(6)
+    again = lab.Page(other, page.url).open('lab?token=secret&reset', None)
+    again.open_notebook(path)
+    panel = again.panel('Training')
+    panel.get_by_role('button', name='Stop').wait_for()
+    seen = panel.locator('.tlnb-curves figure').count()
+    assert seen, 'the curves are there'
+    panel.get_by_role('button', name='Stop').click()
+    panel.get_by_text('Stopped').first.wait_for()
+    panel.get_by_text('Epochs of').click()
+    shown = [int(o) for o in panel.locator('.tlnb-epochs tbody th').all_inner_texts()]
+    assert shown == list(range(len(shown), 0, -1)) and shown, shown
+
+
+# ---- for everybody ----
+
+def test_keyboard_only(page, address):
+    "From the launcher to a training that was started, and through a panel"
+    shutil.rmtree(address[1]/'tlnb-runs', ignore_errors=True)
+    page.open()
+    page.page.locator('.jp-LauncherCard', has_text='A table').first.wait_for()
+    press = page.page.keyboard.press
+    for _ in range(80):
+        press('Tab')
+        if page.page.evaluate("document.activeElement.textContent.includes('A table') && document.activeElement.classList.contains('jp-LauncherCard')"): break
+    else: raise AssertionError('the card is not reached by Tab')
+    press('Enter')
+    page.page.locator('.jp-Dialog').wait_for()
+    page.page.keyboard.press('Control+A')
+    page.page.keyboard.type('keys')
+    press('Enter')
+    page.page.wait_for_selector('.jp-NotebookPanel')
+    assert page.ready() == 'keys.ipynb'
+    press('Control+Shift+C')
+    page.page.keyboard.type('Run All Cells')
+    page.page.wait_for_timeout(500)
+    press('Enter')
+    page.panel('Training').get_by_text('Done in').first.wait_for()
+
+
+def test_axe(notebook):
+    page = notebook
+    page.run('tlnb:show-panel')
+    page.run_cells('evaluate')
+    page.page.add_script_tag(path=str(ROOT/'labextension'/'node_modules'/'axe-core'/'axe.min.js'))
+    found = []
+    for theme in ('Light', 'Dark'):
+        page.theme(theme)
+        page.page.wait_for_timeout(500)
+        for title in ('Source', 'Data', 'Strategy', 'Training', 'Report'):
+            page.panel(title)
+            found += page.page.evaluate("""async theme => { const r = await axe.run({include: [['.tlnb-panel[role=region]'], ['.tlnb-SidePanel']]});
+              return r.violations.filter(o => ['serious', 'critical'].includes(o.impact)).map(o => [theme, o.id, o.nodes.map(n => n.html.slice(0, 200) + ' ' + (n.any[0]?.message ?? ''))]); }""", theme)
+    assert not found, json.dumps(found, indent=1)
+
+
+def test_not_the_panels_own_notebook(notebook):
+    "An event that does not come from a panel in a cell of a notebook is refused"
+    page = notebook
+    before = page.recipe()
+    said = page.page.evaluate("""async () => { const o = document.createElement('div'); document.body.append(o);
+      return await new Promise(done => { o.addEventListener('tlnb-answer', e => done(e.detail)); setTimeout(() => done({ok: false, message: 'no answer'}), 1500);
+        o.dispatchEvent(new CustomEvent('tlnb-edit', {bubbles: true, composed: true, cancelable: true, detail: {id: 'x', changes: {'run.seed': 7}}})); }); }""")
+    assert said['ok'] is False and page.recipe() == before
+
+
+def test_fallback_of_a_saved_notebook(notebook, address):
+    "Opened without its kernel, a notebook shows what the panels said"
+    page = notebook
+    page.run_cells('assessment')
+    page.save()
+    page.page.evaluate('jupyterapp.shell.currentWidget.sessionContext.shutdown()')
+    path = page.page.evaluate('jupyterapp.shell.currentWidget.context.path')
+    other = page.page.context.new_page()
+    page.page.close()
+    again = lab.Page(other, page.url).open('lab?token=secret&reset', None)
+    again.open_notebook(path, kernel=False)
+    again.page.locator('.jp-OutputArea-output .tlnb-panel', has_text='Source models').first.wait_for()
+    assert not again.page.get_by_text('Error displaying widget').locator('visible=true').count()
