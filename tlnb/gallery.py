@@ -10,7 +10,7 @@ import json
 from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from .cell import edit_cell, find_cell, read_call, read_cell
+from .cell import find_cell, read_call
 from .errors import RecipeError, StoreError, nearest
 from .html import table
 from .store import atomic_write
@@ -65,10 +65,11 @@ def _with_recipe(template, recipe):
     nb = json.loads(template.notebook.read_text(encoding='utf-8'))
     cell = nb['cells'][find_cell(nb)]
     source = ''.join(cell['source'])
-    if (own := read_call(source).modality)!=recipe.modality:
-        where = f'{recipe.modality} recipe, {own} template {template.name}'
+    if (call := read_call(source)).modality!=recipe.modality:
+        where = f'{recipe.modality} recipe, {call.modality} template {template.name}'
         raise RecipeError('the recipe is for another kind of data', where, f'choose a {recipe.modality} template')
-    cell['source'] = edit_cell(source, {**dict.fromkeys(read_cell(source)), **recipe.values()}).splitlines(keepends=True)
+    rest = source.encode()[call.end+1:].decode()
+    cell['source'] = (recipe.to_cell() + rest).splitlines(keepends=True)
     return json.dumps(nb, indent=1, ensure_ascii=False) + '\n'
 
 def new(
