@@ -108,6 +108,10 @@ def test_quotes(file):
 def test_a_lone_quote_is_a_character(file):
     d = load(Recipe.for_tabular(data=str(file(GOOD.replace('red', '"red', 1))), target='target'))
     assert d.found['quotes'] == 'taken as plain characters' and '"red' in set(d.frame.colour)
+    [w] = [o for o in d.assess().warnings if o.code == 'unreadable_file']
+    assert w.count == 1 and 'quotation mark that is not closed' in w.message and 'kept as plain characters' in w.message
+    assert w.where.startswith('row 3, ') and """'"red' in 'colour'""" in w.where and w.cure.startswith('close it')
+    assert not [o for o in load(Recipe.for_tabular(data=str(file(GOOD)), target='target')).assess().warnings if o.code == 'unreadable_file']
 
 def test_one_column(file): refused(file('target\n' + 'yes\nno\n'*20), 'no column to learn from')
 

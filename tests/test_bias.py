@@ -9,6 +9,7 @@ from tlnb.bias import BiasGateError, check_bias
 from tlnb.errors import DataError, RecipeError, TlnbError
 from tlnb.gaps import count_groups, draw_rates, gap_interval, interval, rates
 from tlnb.recipe import Recipe
+from tlnb.sections import bias_line
 from tlnb.store import RunFolder, to_json
 
 
@@ -233,3 +234,18 @@ def test_adult_by_sex(data_dir):
     assert abs(gap['value'] - 0.18) < 0.02 and gap['verdict'] == 'fail' and gap['highest'] == 'Male' and report.verdict == 'fail'
     base = pd.Series(ds.y).groupby(ds.groups['sex'].to_numpy()).mean().round(2)
     assert base.to_dict() == {'Female': 0.11, 'Male': 0.31}
+
+
+def test_units_of_a_number_are_said(tmp_path):
+    "The errors of a group are in units of the target, a gap is a share of the error of all: the tables say so; for classes they do not"
+    rng = np.random.default_rng(0)
+    y, g = rng.normal(100, 30, 600), np.repeat(['a', 'b'], 300)
+    b = check_bias(y_true=y, y_pred=y + rng.normal(0, 10, 600)*np.where(g == 'a', 1, 3), groups=pd.Series(g, name='sex'))
+    mae = {o['group']: o['mae'] for o in b.info['groups'] if o['metric'] == 'mae'}
+    gap = next(o for o in b.info['gaps'] if o['metric'] == 'mae_difference')
+    assert np.isclose(gap['value'], (mae['b'] - mae['a'])/np.mean(list(mae.values())))
+    html = b._repr_html_()
+    assert 'share of the mean absolute error of all' in html and 'Groups: value and 95 % interval, in units of the target' in html
+    assert 'of the mean absolute error' in bias_line(dict(bias=b.info))
+    b = check_bias(y_true=y > 100, y_pred=y > 90, groups=g)
+    assert 'mean absolute error' not in b._repr_html_() + bias_line(dict(bias=b.info)) and 'units of the target' not in b._repr_html_()

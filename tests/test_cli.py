@@ -1,5 +1,5 @@
 "The command line as a user meets it: one line for whatever is wrong, and nothing left behind"
-import json, os, re, shutil, subprocess, sys
+import json, os, re, shutil, subprocess, sys, time
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -144,6 +144,63 @@ def test_disk_gets_full(tlnb, tmp_path, tiny):
         assert done.returncode == 2 and 'disk' in last and last.startswith('tlnb: '), done.stderr
         assert 'Traceback' not in done.stderr
         for path in disk.rglob('*.json'): json.loads(path.read_text())
+
+
+def begin(*args, cwd=None):
+    "`tlnb run` in the background"
+    from conftest import ROOT
+    env = {**{k: v for k, v in os.environ.items() if not k.startswith('TLNB_')}, 'PYTHONPATH': str(ROOT), 'OMP_NUM_THREADS': '1'}
+    command = [sys.executable, '-c', 'from tlnb.cli import main; raise SystemExit(main())', 'run', *map(str, args)]
+    return subprocess.Popen(command, cwd=cwd, env=env, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
+def there(process, folder, pattern):
+    "Wait until a file of this name is there"
+    end = time.monotonic() + 120
+    while not list(folder.glob(pattern)) and process.poll() is None and time.monotonic() < end: time.sleep(.005)
+
+
+def test_disk_gets_full_while_it_trains(tlnb, tmp_path, tiny):
+    "Full after the first piece: one line about the disk last; with room again, --resume finishes"
+    with small_disk(tmp_path/'disk', '40m') as disk:
+        args = [tiny, '--out', disk/'out', '--set', 'run.seeds=3', 'train.epochs=80', 'train.patience=80']
+        process = begin(*args)
+        there(process, disk, 'out/run/arms/*/seed-*/result.json')
+        with pytest.raises(OSError), open(disk/'filler', 'wb', 0) as f:
+            while True: f.write(bytes(4096))
+        _, err = process.communicate(timeout=120)
+        assert process.returncode == 2 and re.match('tlnb: the disk is full: .+; free some space', err.splitlines()[-1]) and 'Traceback' not in err, err
+        (disk/'filler').unlink()
+        done = tlnb('run', *args, '--resume')
+        assert done.returncode == 0 and not json.loads((disk/'out'/'report.json').read_text())['stopped'], done.stderr
+
+
+def test_stopped_and_resumed(tlnb, tmp_path, tiny):
+    "A file `run/stop`: exit 130, one line, a report that says so; --resume comes to the figures of a run that was never stopped"
+    write(tiny.parent/'more.csv', TABLE + ROWS*4)
+    args, out = [tiny, '--set', 'source.data=more.csv', 'run.seeds=2', 'train.epochs=40', 'train.patience=40', '--out'], tmp_path/'out'
+    whole = tlnb('run', *args, tmp_path/'whole', cwd=tiny.parent)
+    assert whole.returncode == 0, whole.stderr
+    before, said = json.loads((tmp_path/'whole'/'report.json').read_text()), dict(skipped='the run was stopped before')
+    for when, judged in (('source/history.json', False), ('arms/feature_extraction/seed-0/result.json', True)): # before anything is there, and in the middle
+        process = begin(*args, out, *(['--resume'] if judged else []), cwd=tiny.parent)
+        there(process, out, f'run/{when}')
+        (out/'run'/'stop').touch()
+        _, err = process.communicate(timeout=120)
+        assert process.returncode == 130 and err.splitlines()[-1] == 'tlnb: stopped before everything was trained: the run is kept; --resume goes on from it', err
+        r = json.loads((out/'report.json').read_text())
+        assert r['stopped'] and not before['stopped'] and any('was stopped' in o for o in r['notes']) and 'the run was stopped before' in r['transfer']['reason']
+        assert all(r['arms'][k] == said for k in ('majority', 'simple', 'from_scratch', 'fine_tuning')) and r['transfer']['verdict'] == 'not_applicable'
+        assert ('value' in r['arms']['feature_extraction']) == judged
+        page = (out/'report.html').read_text()
+        assert '>stopped</span> The run was stopped before' in page[:page.index('<nav')]
+    done = tlnb('run', tiny, '--out', out, '--resume', cwd=tiny.parent)
+    assert done.returncode == 0 and not (out/'run'/'stop').exists(), done.stderr
+    r = json.loads((out/'report.json').read_text())
+    figures = lambda info: {k: [o[n] for n in ('value', 'interval', 'metrics', 'by_seed', 'epochs')] for k, o in info['arms'].items()}
+    assert figures(r) == figures(before) and not r['stopped'] and not any('stopped' in o for o in r['notes'])
+    assert [r['transfer'][k] for k in ('verdict', 'gain', 'interval', 'reason')] == [before['transfer'][k] for k in ('verdict', 'gain', 'interval', 'reason')]
+    assert 'The run was stopped' not in (out/'report.html').read_text()
 
 
 @pytest.fixture

@@ -59,3 +59,16 @@ def test_doctor_tells_it(jupyter, monkeypatch):
     assert h.ok or any(o.stops and 'JupyterLab' not in o.what for o in h.problems)
     jupyter(OWN, ON)
     assert f'extension {tlnb.__version__}, routes enabled' in as_text(doctor())
+
+def test_values_that_no_recipe_takes(jupyter, monkeypatch, tmp_path):
+    "Each is named with its place and its cure, and keeps a run from working; what a recipe takes is no problem"
+    jupyter(OWN, ON)
+    monkeypatch.setattr('tlnb.doctor.device', lambda: ('cpu', []))
+    monkeypatch.setenv('TLNB_RUN_SEEDS', 'x')
+    (tmp_path/'tlnb.ini').write_text('[train]\nepochs = 0\npatience = 7\n')
+    h = doctor(tmp_path)
+    found = [o for o in h.problems if 'bad value' in o.what]
+    assert [o.cure for o in found] == ['allowed: whole number from 1 to 50', 'allowed: whole number from 1 to 10000'] and all(o.stops for o in found) and not h.ok
+    assert "run.seeds = 'x' from environment TLNB_RUN_SEEDS" in found[0].what and 'tlnb.ini' in found[1].what and 'Nothing is wrong' not in as_text(h)
+    monkeypatch.setenv('TLNB_RUN_SEEDS', '5')
+    assert not [o for o in doctor(tmp_path.parent).problems if 'bad value' in o.what]

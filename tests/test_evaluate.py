@@ -6,7 +6,7 @@ import pytest
 from planted import Planted
 
 from tlnb.bootstrap import Draws, draw, interval, over_seeds, replicates, stretch
-from tlnb.errors import RecipeError
+from tlnb.errors import RecipeError, StoppedError
 from tlnb.evaluate import compare, evaluate, verdict
 from tlnb.metrics import METRICS, score
 
@@ -81,6 +81,29 @@ def test_baselines(tmp_path):
     assert evaluate(run, baselines=('from_scratch',)).transfer['versus'] == 'from_scratch'
     t = evaluate(run, baselines=()).transfer
     assert t['verdict'] == 'not_applicable' and 'no arm without transfer' in t['reason']
+
+
+def stopped_at(run, lacking):
+    "The same run, asked to stop, without these arms"
+    run.folder.request_stop()
+    whole = run.arms
+    run.arms = lambda size=None: {k: ps for k, ps in whole(size).items() if k not in lacking}
+    return run
+
+
+def test_stopped(tmp_path):
+    "What was asked for and is not there is named, and the verdict on what is there says that it is not all"
+    arms = {**EQUAL, **TRANSFER, 'fine_tuning': .84}
+    j = evaluate(stopped_at(Planted(tmp_path/'a', arms), ('majority', 'from_scratch', 'feature_extraction')))
+    said = dict(skipped='the run was stopped before')
+    assert j.stopped and [j.arms[k] for k in ('majority', 'from_scratch', 'feature_extraction')] == [said]*3
+    assert j.transfer['verdict'] == 'helped' and j.transfer['reason'].endswith('; the run was stopped before everything was trained')
+    assert 'was stopped' in j.notes[0] and '>stopped</span>' in j._repr_html_()
+    j = evaluate(stopped_at(Planted(tmp_path/'b', arms, stop_after=1), ())) # within the curve
+    assert j.stopped and not any('skipped' in o for o in j.arms.values())
+    j = evaluate(stopped_at(Planted(tmp_path/'c', arms), ())) # asked to when all was there
+    assert not j.stopped and 'stopped' not in str(j.to_dict()['notes']) + j.transfer['reason']
+    with pytest.raises(StoppedError, match='stopped before anything could be judged'): evaluate(stopped_at(Planted(tmp_path/'d', arms), tuple(arms)))
 
 
 def test_nothing_finished(tmp_path):

@@ -14,7 +14,7 @@ from tlnb.evaluate import evaluate
 from tlnb.report import Report, report
 
 TOP = ['schema', 'tlnb', 'template', 'modality', 'seed', 'seconds', 'environment', 'recipe', 'dataset', 'source', 'arms', 'transfer', 'ranking',
-    'explanation', 'bias', 'package']
+    'explanation', 'bias', 'package', 'carried']
 ARMS = dict(majority=.55, simple=.74, from_scratch=.72, source_unchanged=.70, fine_tuning=.84)
 WHY = dict(method='permutation (shap)', model='fine_tuning, seed 0', explains="explained: probability of 'c1'", unit='probability', evaluations=500, seconds=1.5,
     residual_max=1e-9, residual_limit=.02, marked=False, baseline=.4, background='50 training rows', background_rows=50, global_rows=50, features=['age', 'job'],
@@ -64,6 +64,12 @@ def test_nothing_but_a_run(tmp_path):
     run = begin(Planted(tmp_path, ARMS, source=None))
     made = report(run.folder.path)
     valid(made.info)
+    assert made.info['carried_reason'] == 'no source model was named'
+    for key in TOP + ['carried', 'created']:
+        if made.info[key] is None: assert list(Draft202012Validator(SCHEMA).iter_errors({k: v for k, v in made.info.items() if k != f'{key}_reason'})), key
+        assert list(Draft202012Validator(SCHEMA).iter_errors({k: v for k, v in made.info.items() if k != key})), key
+    run.folder.request_stop()
+    assert report(run).info['stopped'] and report(run).info['arms_reason'] == 'the run was stopped before it was judged'
     assert made.info['arms_reason'] == 'evaluate(run) was not called' and made.info['source_reason'] == 'no source model was named'
     assert len(made.lines()) == 6 and 'evaluate(run)' in made.lines()[2] and made.to_frame().empty
 
@@ -79,6 +85,7 @@ def test_kinds(tmp_path, kind):
     made = report(run)
     valid(made.info)
     assert made.info['transfer']['verdict'] == {'no source': 'not_applicable', 'undefined': 'not_applicable', 'hurt': 'hurt'}.get(kind, 'helped')
+    assert ('Filled: the two arms' in str(made.to_html())) == (kind not in ('no source',)), kind
     assert made.judgement().to_dict() == j.to_dict() and not made.to_frame().empty and made.judgement()._repr_html_() == j._repr_html_()
 
 

@@ -16,7 +16,7 @@ from fastcore.basics import patch
 
 from .arms import ARMS, ended, piece_name, piece_steps, train_piece, train_source
 from .dataset import Dataset, completed, load, protocol
-from .errors import DataError, RecipeError, StoreError, nearest
+from .errors import DataError, RecipeError, StoppedError, StoreError, nearest
 from .html import badge, table
 from .metrics import better, headline
 from .progress import plan_progress
@@ -97,7 +97,9 @@ def inner_scores(self:Run)->pd.DataFrame:
 def best(self:Run)->tuple:
     "(arm, seed) of the model that this run stands for"
     df = self.inner_scores().query('model')
-    if not len(df): raise StoreError('no model in this run yet', str(self.folder.path), 'let adapt finish at least one arm')
+    if not len(df):
+        kind, what = (StoppedError, 'stopped before any model was trained') if self.stopped else (StoreError, 'no model in this run yet')
+        raise kind(what, str(self.folder.path), 'let adapt finish at least one arm')
     sign = better(headline(self.dataset.task, self.recipe.transfer.metric))
     df = df.assign(score=sign*df.score.astype(float).fillna(-np.inf))
     arm = df.groupby('arm', sort=False).score.mean().idxmax()

@@ -257,11 +257,13 @@ def train_source(
 )->dict:
     "Train a network on the source's own table, resumable; what it came to"
     place = folder.file('source')
-    if (place/'result.json').is_file(): return json.loads((place/'result.json').read_text(encoding='utf-8'))
+    metric = headline(data.task, data.recipe.transfer.metric)
+    result = json.loads((place/'result.json').read_text(encoding='utf-8')) if (place/'result.json').is_file() else None
+    if result and result['status'] != 'stopped': return result
     steps = Progress(folder, data.recipe.train.epochs, 'source').start('source model')
     seed = data.recipe.run.seed
     with _alone(seed):
         w = Work(data, data.recipe, seed, place, None, *data.inner(seed), folder, _Told(place, steps))
         model,said = _train('from_scratch', w)
         model.info |= dict(name=Path(str(data.recipe.data.path)).stem, origin='trained here')
-        return _keep(w, model, dict(arm='source', seed=seed, metric=headline(data.task, data.recipe.transfer.metric), **said), steps)
+        return _keep(w, model, dict(arm='source', seed=seed, metric=metric, **said), steps)

@@ -224,8 +224,11 @@ def _page(d, fig):
     picture = svg(fig, 'Rates of each group with their 95 % intervals')
     gaps = [[o['attribute'], o['metric'].replace('_', ' '), _value(o), _span(o['interval']), _pair(o), badge(o['verdict'], _KIND[o['verdict']]), o['reason']]
             for o in d['gaps']]
-    shown = table(gaps, ['attribute', 'gap', 'value', '95 % interval', 'between', 'verdict', 'why'], f"Gaps of {d['model']}, judged against {d['limit']:g}")
-    notes = ''.join(f'<li>{to_html(o)}</li>' for o in [*d['notes'], *d['undecided']])
+    numbers = any(o['metric'] in NUMBER_GAPS for o in d['gaps'])
+    shown = table(gaps, ['attribute', 'gap', 'share of the mean absolute error of all' if numbers else 'value', '95 % interval', 'between', 'verdict', 'why'],
+        f"Gaps of {d['model']}, judged against {d['limit']:g}" + (' of the mean absolute error of all judged rows' if numbers else ''))
+    units = 'For numbers, the errors of a group are in units of the target; a gap, its interval and its limit are shares of the mean absolute error of all judged rows.'
+    notes = ''.join(f'<li>{to_html(o)}</li>' for o in [*([units] if numbers else []), *d['notes'], *d['undecided']])
     signed = f" gate overridden: {d['gate']['reason']}" if d['verdict']=='fail' and d['gate']['reason'] else ''
     return Html(f"<div class='tlnb'>{badge('bias: ' + d['verdict'], _KIND[d['verdict']])}{to_html(signed)}{picture}{shown}{_groups_table(d['groups'])}<ul>{notes}</ul></div>")
 
@@ -234,7 +237,8 @@ def _groups_table(groups):
     cells = {(o['attribute'], o['group'], o['n'], o['metric']): o for o in groups if 'class' not in o}
     names = [k for k in wide if any(k==c[3] for c in cells)]
     rows = [[*who, *(_one(cells[(*who, k)]) for k in names)] for who in dict.fromkeys(c[:3] for c in cells)]
-    return table(rows, ['attribute', 'group', 'rows', *(k.replace('_', ' ') for k in names)], 'Groups: value and 95 % interval')
+    return table(rows, ['attribute', 'group', 'rows', *(k.replace('_', ' ') for k in names)],
+        'Groups: value and 95 % interval' + (', in units of the target' if 'mae' in names else ''))
 
 def _value(o): return '–' if o['value'] is None else f"{o['value']:.3f}"
 def _span(o): return '–' if o is None else f'{o[0]:.3f} to {o[1]:.3f}'

@@ -8,7 +8,7 @@ __all__ = ['asked', 'card_text', 'Card', 'card']
 # %% ../nbs/40_card.ipynb #7d9708e4
 import re
 
-from .judgement import labels_words, verdict_words, words
+from .judgement import NOTE, labels_words, verdict_words, words
 from .recipe import Recipe
 from .store import RunFolder, atomic_write
 
@@ -72,7 +72,8 @@ def _judged(judgement):
     arms,t = judgement['arms'],judgement['transfer']
     rows = [[words(k), o['metric'], o['value'], o['interval'], o.get('seeds')] for k,o in arms.items() if 'skipped' not in o]
     skipped = ''.join(f'\n- {words(k)} was not run: {_cell(o["skipped"])}' for k,o in arms.items() if 'skipped' in o)
-    return f"**{verdict_words(t)}** {labels_words(t)}\n\n{_table(['arm', 'metric', 'value', '95 % interval', 'seeds'], rows)}\n{skipped}"
+    stopped = f'**{NOTE}**\n\n' if judgement.get('stopped') else ''
+    return f"{stopped}**{verdict_words(t)}** {labels_words(t)}\n\n{_table(['arm', 'metric', 'value', '95 % interval', 'seeds'], rows)}\n{skipped}"
 
 def _explained(explanation):
     if not explanation: return _missing('the explanation', 'explain(run)')

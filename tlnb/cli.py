@@ -69,14 +69,16 @@ def _run(args):
     return _headless(asked, out, args.json)
 
 def _headless(asked, out, as_json):
-    from tlnb.headless import Outcome, execute
+    from tlnb.headless import STOPPED, Outcome, execute
     env = dict(os.environ, TLNB_RUN_FOLDER=str(out/'run'), PYDEVD_DISABLE_FILE_VALIDATION='1')
     ended = execute(asked.nb, out/'notebook.ipynb', asked.cwd, env, out/'run')
     report = _collect(out)
-    if report and ended.code == 0: ended = _gates(report)
+    stopped = bool(report and report.info['stopped'] and ended.code in (0, 1))
+    if stopped: ended = Outcome(130, STOPPED)
+    elif report and ended.code == 0: ended = _gates(report)
     if not report and ended.code == 0: ended = Outcome(2, f'the notebook made no run: {out}/notebook.ipynb; it has to call adapt(dataset, recipe)')
     if ended.line: print(f'tlnb: {ended.line}', file=sys.stderr)
-    if report and ended.code in (0, 1): _tell(report, out, as_json)
+    if report and (stopped or ended.code in (0, 1)): _tell(report, out, as_json)
     return ended.code
 
 # %% ../nbs/95_cli.ipynb #d2b50b40

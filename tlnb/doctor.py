@@ -19,6 +19,7 @@ from packaging.version import Version
 import tlnb
 from .errors import TlnbError
 from .gallery import templates
+from .keys import KEYS, parse
 from .settings import read_settings
 
 # %% ../nbs/91_doctor.ipynb #8e4d53c5
@@ -146,10 +147,17 @@ def doctor(
         asked = pool.submit(device)
         return _look(folder, asked)
 
+def _settings(folder):
+    "Every setting, and what is wrong with them: a name that is not known, or a value that no recipe would take"
+    found,wrong = _tell(lambda: read_settings(folder), {})
+    for k,v in found.items():
+        if k in KEYS: wrong = wrong + _tell(lambda: parse(KEYS[k], v.raw, f' from {v.origin}'), None)[1]
+    return {k: dict(value=v.raw, origin=v.origin) for k,v in found.items()}, wrong
+
 def _look(folder, asked):
     machine,p0 = _machine(folder)
     found,p1 = packages()
-    settings,p3 = _tell(lambda: {k: dict(value=v.raw, origin=v.origin) for k,v in read_settings(folder).items()}, {})
+    settings,p3 = _settings(folder)
     names,p4 = _tell(lambda: [o.name for o in templates()], [])
     srcs,p5 = _tell(_sources, [])
     if not any(o['offline'] for o in srcs) and not p5: p5 = [Problem('no source model is here', 'reinstall tlnb: pip install --force-reinstall tlnb', False)]

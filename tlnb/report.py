@@ -39,8 +39,10 @@ def _bias(folder):
 def _judgement(folder):
     "arms, transfer and what belongs to them"
     j = folder.read_json('judgement.json')
-    if j is None: return dict(arms=None, transfer=None, arms_reason='evaluate(run) was not called', transfer_reason='evaluate(run) was not called')
-    return {k: j[k] for k in ('arms', 'transfer', 'calibration', 'event', 'notes')}
+    if j: return {k: j[k] for k in ('arms', 'transfer', 'calibration', 'event', 'notes')} | dict(stopped=j.get('stopped', False))
+    stopped, parts = folder.stop_requested(), ('arms', 'transfer', 'calibration', 'event')
+    why = 'the run was stopped before it was judged' if stopped else 'evaluate(run) was not called'
+    return dict.fromkeys(parts) | {f'{k}_reason': why for k in parts} | dict(notes=[], stopped=stopped)
 
 # %% ../nbs/35_report.ipynb #cc589cd7
 def assemble(
@@ -57,7 +59,8 @@ def assemble(
         ranking=None, ranking_reason='there was one source: nothing to rank' if source else no_source, explanation=explanation, bias=bias, package=package,
         key=meta['key'], created=meta.get('created'), origins=meta.get('origins') or {}, carried=_carried(pieces))
     reasons = dict(template='the notebook was not made from a template', seed='not recorded', environment='not recorded', recipe='not recorded',
-        dataset='the data was not read', source=no_source, explanation=PARTS['explanation'], bias=no_bias, package=PARTS['package'])
+        dataset='the data was not read', source=no_source, explanation=PARTS['explanation'], bias=no_bias, package=PARTS['package'],
+        carried='no arm that was trained took anything over from the source' if source else no_source, created='not recorded')
     return res | {f'{k}_reason': why for k,why in reasons.items() if res[k] is None}
 
 # %% ../nbs/35_report.ipynb #0079c0e3
@@ -117,7 +120,7 @@ class Report:
         "The comparison, as `evaluate` gave it; None where it was not made"
         t = self.info['transfer']
         task = (self.info['dataset'] or {}).get('task', '')
-        return t and Judgement(task, t['metric'], *(self.info[k] for k in ('arms', 'transfer', 'calibration', 'event', 'notes')))
+        return t and Judgement(task, t['metric'], *(self.info[k] for k in ('arms', 'transfer', 'calibration', 'event', 'notes', 'stopped')))
 
     def to_frame(self)->pd.DataFrame:
         "One row an arm, best first; empty where nothing was judged"

@@ -9,7 +9,7 @@ __all__ = ['LINES', 'SECTIONS', 'data_line', 'source_line', 'transfer_line', 'la
 
 # %% ../nbs/34_sections.ipynb #8c75cc37
 from .html import Html, badge, svg, table, to_html
-from .judgement import (Judgement, arms_label, arms_table, compute_words, labels_label, labels_words, reliability_picture, gain_words, verdict_words, VERDICTS)
+from .judgement import (NOTE, Judgement, arms_label, arms_table, compute_words, labels_label, labels_words, reliability_picture, gain_words, verdict_words, VERDICTS)
 from .metrics import metric
 from .pictures import plot_arms, plot_labels, words
 
@@ -50,13 +50,15 @@ def explanation_line(r)->str:
 
 def bias_line(r)->str:
     "The bias check in one line"
+    from tlnb.bias import NUMBER_GAPS
     b = r['bias']
     if not b: return r['bias_reason']
     worst = max((o for o in b['gaps'] if o['value'] is not None), key=lambda o: (o['verdict'] == 'fail', o['value']), default=None)
     if worst is None: return 'no gap could be measured'
     span = f" ({worst['interval'][0]:.3f} to {worst['interval'][1]:.3f})" if worst['interval'] else ''
     by = f" by {worst['attribute']}" if worst.get('attribute') else ''
-    return f"the widest gap is {worst['value']:.3f}{span} in {worst['metric'].replace('_', ' ')}{by}; {worst['limit']:g} is allowed"
+    share = ' of the mean absolute error' if worst['metric'] in NUMBER_GAPS else ''
+    return f"the widest gap is {worst['value']:.3f}{share}{span} in {worst['metric'].replace('_', ' ')}{by}; {worst['limit']:g} is allowed"
 
 LINES = dict(data=data_line, source=source_line, transfer=transfer_line, labels=labels_line, explanation=explanation_line, bias=bias_line)
 
@@ -77,7 +79,8 @@ def first_screen(r)->Html:
     found = signs(r)
     (word, kind), t = found['transfer'], r['transfer']
     rows = ''.join(f'<div class="line"><dt>{to_html(k)}</dt><dd>{badge(*found[k])} <span>{to_html(f(r))}</span></dd></div>' for k,f in LINES.items())
-    return Html(f'<div class="verdict {kind}"><p class="lead">Did transfer help?</p>{badge(word, kind)}<p class="words">{to_html(verdict_words(t) if t else r["transfer_reason"])}</p></div>'
+    stopped = f'<p>{badge("stopped", "open")} {to_html(NOTE)}</p>' if r.get('stopped') else ''
+    return Html(stopped + f'<div class="verdict {kind}"><p class="lead">Did transfer help?</p>{badge(word, kind)}<p class="words">{to_html(verdict_words(t) if t else r["transfer_reason"])}</p></div>'
         f'<dl class="lines">{rows}</dl>')
 
 # %% ../nbs/34_sections.ipynb #da3a5abb
@@ -96,7 +99,7 @@ def transfer_section(r)->Html:
     t, arms = r['transfer'], r['arms']
     if not arms: return Html(_said(r['arms_reason']))
     picture = figure(svg(plot_arms(arms, t), arms_label(arms, t)), 'Each arm on the judged rows: mean over seeds, with its 95 % interval. '
-        'Filled: the two arms that are compared; they were chosen without the judged rows.')
+        + ('Filled: the two arms that are compared; they were chosen without the judged rows.' if t['best'] and t['versus'] else ''))
     method = ('The best arm of each side was chosen on a part of the training rows. The judged rows were scored once. The gain is the difference of the two '
         'arms on the same rows and seeds; its interval resamples rows and seeds together.')
     return Html(picture + arms_table(arms, t) + _said(method if t['best'] else '', compute_words(t) if t.get('compute') else '', *r.get('notes', [])))

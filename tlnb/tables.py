@@ -24,6 +24,7 @@ class Table:
     found:dict        # what was found out: format, encoding, delimiter, header, renamed columns
     other_encoding:str=''   # encoding of the lines that differ from the rest
     other_lines:tuple=()    # numbers of these lines
+    marked:tuple=()         # (line, column, cell) of the cells with a quotation mark that is not closed, where these were taken as plain characters
 
 # %% ../nbs/11_tables.ipynb #13e232b0
 DELIMITERS = {',': 'comma', ';': 'semicolon', '\t': 'tab', '|': 'bar'}
@@ -168,10 +169,11 @@ def _read_csv(text, path, header, columns, names)->tuple:
     said, rows, lines, whence = _header(rows, lines, header, columns, [o for o in names if o], path)
     named, changed = _named([o.strip() for o in said])
     found = dict(format='delimited text', delimiter=DELIMITERS[delimiter], header=whence)
+    marked = [(n, c, o) for n,row in zip(lines, rows) for c,o in zip(named, row) if o.startswith('"') and (len(o) < 2 or o[-1] != '"')] if plain else []
     if plain: found['quotes'] = 'taken as plain characters'
     if changed: found['renamed'] = '; '.join(changed)
     cols = list(zip(*rows)) if rows else [()]*len(named)
-    return dict(zip(named, cols)), lines, found
+    return dict(zip(named, cols)), lines, found, tuple(marked)
 
 # %% ../nbs/11_tables.ipynb #4f3bf693
 def _cell(v)->str:
@@ -235,7 +237,7 @@ def read_table(
     start, suffix = text.text.lstrip()[:1], os.path.splitext(path)[1].lower()
     if not start: raise DataError('the file is empty', path, 'give data with a header and rows')
     as_json = suffix in ('.json', '.jsonl', '.ndjson') or start == '{' or start == '[' and text.text.lstrip()[1:].lstrip()[:1] == '{'
-    cols, lines, found = _read_json(text.text, path) if as_json else _read_csv(text.text, path, header, columns, names)
+    cols, lines, found, *marked = _read_json(text.text, path) if as_json else _read_csv(text.text, path, header, columns, names)
     if not lines: raise DataError('a header and no rows', path, 'add rows')
     found['encoding'] = text.encoding
-    return Table(cols, lines, sha256(data), found, text.other, text.lines)
+    return Table(cols, lines, sha256(data), found, text.other, text.lines, *marked)

@@ -201,6 +201,13 @@ def _check_names(recipe, frame)->str:
     return target
 
 # %% ../../nbs/tabular/13_read.ipynb #b09e473e
+def _quotes_note(table)->list:
+    "`unreadable_file`, where a quotation mark is not closed"
+    rows = dict.fromkeys(line for line,*_ in table.marked)
+    if not rows: return []
+    return [DataWarning('unreadable_file', f"{count(len(rows), 'row')} with a quotation mark that is not closed: all marks were kept as plain characters", len(rows),
+        some(f'row {line}, {cell[:20]!r} in {name!r}' for line,name,cell in table.marked), 'close it or take it out: where numbers stand, such a cell counts as missing')]
+
 def _encoding_note(table)->list:
     "`mixed_encoding`, where lines differ from the rest"
     if not table.other_lines: return []
@@ -228,4 +235,4 @@ def read(
         raise DataError('no column to learn from', str(d.path),
             'all are dropped, constant, empty or identifiers: see data.drop and data.keep')
     return Reading(inputs, frame[target], groups, frame[d.split] if d.split else None, [f'row {i}' for i in table.lines],
-        frame[d.group] if d.group else None, [*_encoding_note(table), *notes], table.sha256, table.found, defaults)
+        frame[d.group] if d.group else None, [*_quotes_note(table), *_encoding_note(table), *notes], table.sha256, table.found, defaults)
