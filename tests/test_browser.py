@@ -268,16 +268,33 @@ def test_tab_closed_in_training(notebook, address):
     page.page.close()
     time.sleep(6)
     again = lab.Page(other, page.url).open('lab?token=secret&reset', None)
-    again.open_notebook(path)
+    again.open_notebook(path, kernel=False)
     panel = again.panel('Training')
     panel.get_by_role('button', name='Stop').wait_for()
-    seen = panel.locator('.tlnb-curves figure').count()
-    assert seen, 'the curves are there'
+    assert panel.locator('.tlnb-curves figure').count(), 'the curves are there'
     panel.get_by_role('button', name='Stop').click()
-    panel.get_by_text('Stopped').first.wait_for()
+    panel.get_by_text('Stopped: the best weights so far are kept').first.wait_for()
     panel.get_by_text('Epochs of').click()
     shown = [int(o) for o in panel.locator('.tlnb-epochs tbody th').all_inner_texts()]
     assert shown == list(range(len(shown), 0, -1)) and shown, shown
+
+
+def test_kernel_gone_in_training(notebook):
+    "Opened again, the notebook shows how far the run folder says the training came"
+    page = notebook
+    panel,n = slow(page)
+    panel.locator('figure').first.wait_for()
+    page.page.wait_for_timeout(1500)                # the run's name reaches the output
+    page.save()
+    path = page.page.evaluate('jupyterapp.shell.currentWidget.context.path')
+    other = page.page.context.new_page()
+    page.page.close()
+    lab.shut_down(page.url)
+    again = lab.Page(other, page.url).open('lab?token=secret&reset', None)
+    again.open_notebook(path, kernel=False)
+    told = again.page.locator('.tlnb-Training')
+    told.get_by_text('As it was left').wait_for()
+    told.locator('.tlnb-curves figure').first.wait_for()
 
 
 # ---- for everybody ----

@@ -60,7 +60,7 @@ def tree(path): return sorted(str(o.relative_to(path)) for o in path.rglob('*'))
 
 one_base = pytest.mark.parametrize('jp_base_url', ['/'], indirect=True)
 EVERY = [('status', None), ('templates', None), ('new', dict(template='tabular', folder='', name='x', values={})), ('edit', dict(source=CELL, changes={})),
-    ('runs', None), ('runs/compare', None), ('runs/delete', dict(path='r')), ('stop', dict(run='r'))]
+    ('runs', None), ('runs/compare', None), ('runs/delete', dict(path='r')), ('training', None), ('stop', dict(run='r'))]
 
 
 # what the routes do, at / and under a base URL
@@ -147,7 +147,7 @@ def test_other_methods(ask):
 @one_base
 def test_an_authorizer_that_lets_nobody_at_files(ask, root, jp_serverapp, monkeypatch):
     monkeypatch.setattr(type(jp_serverapp.authorizer), 'is_authorized', lambda self, handler, user, action, resource: resource != 'contents')
-    for route, body in EVERY: assert ask(route, body, a='', b='')[0] == 403
+    for route, body in EVERY: assert ask(route, body, a='', b='', run='')[0] == 403
     assert not list(root.glob('*.ipynb'))
 
 
@@ -223,7 +223,7 @@ def test_not_a_local_disk(ask, jp_serverapp):
     from jupyter_server.services.contents.manager import ContentsManager
     jp_serverapp.web_app.settings['contents_manager'] = ContentsManager()
     for route, body in EVERY:
-        code, found = ask(route, body, a='', b='')
+        code, found = ask(route, body, a='', b='', run='')
         assert code == 400 and 'not files on its disk' in found['message']
 
 
@@ -307,6 +307,18 @@ def test_missing_and_damaged_templates(ask, root, tmp_path, monkeypatch):
 
 
 # runs at work
+
+@one_base
+def test_training_is_told_from_the_folder(ask, root):
+    run = make(root/'tlnb-runs'/'a', JUDGED)
+    rows = [dict(epoch=i, phase='<b>', lr=.1, train_loss=1/i, valid_loss=1/i, accuracy=.5) for i in (1, 2, 3)]
+    run.write_json('arms/fine_tuning/seed-7/history.json', rows)
+    code, found = ask('training', run=str(run.path))
+    assert code == 200 and not found['running'] and found['run'] == 'tlnb-runs/a'
+    assert found['html'].count('<svg') == 2 and '3 epochs' in found['html'] and '<b>' not in found['html'] and 'As it was left' in found['text']
+    with run.lock(): assert ask('training', run='tlnb-runs/a')[1]['running']
+    assert ask('training', run='work')[0] == 404 and ask('training', run='/etc')[0] == 403 == ask('training', run=str(root.parent/'secret'))[0]
+
 
 @one_base
 def test_stop_and_delete_of_a_running_run(ask, root):

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['LIMIT', 'ROUTES', 'Refusal', 'read_body', 'Root', 'status', 'gallery', 'notebook_name', 'make', 'edit', 'listed',
-           'compared', 'delete', 'stop', 'Route', 'StatusRoute', 'TemplatesRoute', 'NewRoute', 'EditRoute', 'RunsRoute',
-           'CompareRoute', 'DeleteRoute', 'StopRoute']
+           'compared', 'delete', 'stop', 'training', 'Route', 'StatusRoute', 'TemplatesRoute', 'NewRoute', 'EditRoute',
+           'RunsRoute', 'CompareRoute', 'DeleteRoute', 'TrainingRoute', 'StopRoute']
 
 # %% ../nbs/93_server.ipynb #84fa6254
 import asyncio, json, os, re, threading
@@ -25,6 +25,7 @@ import tlnb
 from .cell import Expression, edit_cell, find_cell, key_of, read_call
 from .errors import RecipeError, StoreError, TlnbError, nearest
 from .gallery import new, templates
+from .history import training_html, training_state
 from .keys import DEFAULTS
 from .recipe import Recipe
 from .runs import compare_runs, delete_run, is_running, runs
@@ -217,14 +218,27 @@ def _from_kernel(root, path):
     if not real.is_relative_to(root.path.resolve()): raise Refusal(403, 'not inside the root of the server', path, 'stop it in its notebook: Kernel, Interrupt')
     return root.folder(root.relative(real))
 
-def stop(root:Root, run:str)->dict:
-    "Ask a run to stop after the batch at hand"
+def _run_at(root, run):
     folder = RunFolder(_from_kernel(root, run))
     if not folder.exists(): raise Refusal(404, 'no run here', root.relative(folder.path))
+    return folder
+
+def stop(root:Root, run:str)->dict:
+    "Ask a run to stop after the batch at hand"
+    folder = _run_at(root, run)
     if not is_running(folder): raise Refusal(409, 'not running', root.relative(folder.path))
     folder.file('stop') # no link that leads elsewhere
     folder.request_stop()
     return dict(path=root.relative(folder.path))
+
+# %% ../nbs/93_server.ipynb #ef124f5e
+def training(root:Root, run:str)->dict:
+    "What a run folder says of its training: `html`, and how far it is"
+    folder = _run_at(root, run)
+    state = training_state(folder, is_running(folder), 'As it was left: run the cell to go on, or to see it live.')
+    css = (Path(tlnb.__file__).parent/'shipped'/'panel.css').read_text(encoding='utf-8')
+    html = f'<style>{css}</style><div class="tlnb-panel"><div class="tlnb-title">Training</div><div class="tlnb-body">{training_html(folder)}</div></div>'
+    return {**state, 'run': root.relative(folder.path), 'html': html}
 
 # %% ../nbs/93_server.ipynb #2a01260f
 class Route(APIHandler):
@@ -305,6 +319,12 @@ class DeleteRoute(Route):
     @authorized
     async def post(self): await self.reply_to(delete, dict(path=str))
 
+class TrainingRoute(Route):
+    "GET training?run="
+    @web.authenticated
+    @authorized
+    async def get(self): await self.reply(training, self.get_query_argument('run', strip=False))
+
 class StopRoute(Route):
     "POST stop"
     @web.authenticated
@@ -313,7 +333,7 @@ class StopRoute(Route):
 
 # %% ../nbs/93_server.ipynb #4e5b8b2a
 ROUTES = {'status':StatusRoute, 'templates':TemplatesRoute, 'new':NewRoute, 'edit':EditRoute, 'runs':RunsRoute, 'runs/compare':CompareRoute,
-    'runs/delete':DeleteRoute, 'stop':StopRoute}
+    'runs/delete':DeleteRoute, 'training':TrainingRoute, 'stop':StopRoute}
 
 def _jupyter_server_extension_points(): return [dict(module='tlnb.server')]
 

@@ -42,6 +42,16 @@ export interface IRun {
   note?: string;
 }
 
+/** What a run folder says of its training. */
+export interface ITraining {
+  running: boolean;
+  text: string;
+  fraction: number | null;
+  stopping: boolean;
+  run: string;
+  html: string;
+}
+
 export interface IScore {
   value: number | null;
   interval: [number, number] | null;
@@ -85,6 +95,7 @@ export class Api {
   runs = (folder: string): Promise<IRun[]> => this.get('runs', { folder });
   compare = (a: string, b: string): Promise<IComparison> => this.get('runs/compare', { a, b });
   deleteRun = (path: string): Promise<unknown> => this.post('runs/delete', { path });
+  training = (run: string): Promise<ITraining> => this.get('training', { run });
   stop = (run: string): Promise<unknown> => this.post('stop', { run });
   edit = (source: string, changes: Values): Promise<{ source: string }> => this.post('edit', { source, changes });
   create = (template: string, folder: string, name: string, values: Values): Promise<{ path: string }> =>

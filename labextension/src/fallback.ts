@@ -3,8 +3,11 @@ import { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
 import { IRenderMime } from '@jupyterlab/rendermime-interfaces';
 import { MimeModel } from '@jupyterlab/rendermime';
 import { Widget } from '@lumino/widgets';
+import { Api } from './api';
+import { Training } from './training';
 
 const WIDGET_MIME = 'application/vnd.jupyter.widget-view+json';
+const RUN_MIME = 'application/vnd.tlnb.run+json';
 const PATIENCE = 3000;
 const HIDDEN = 'tlnb-mod-replaced';
 
@@ -13,7 +16,10 @@ const HIDDEN = 'tlnb-mod-replaced';
  * as soon as the live widget appears.
  */
 class Fallback {
-  constructor(private panel: NotebookPanel) {
+  constructor(
+    private panel: NotebookPanel,
+    private api: Api
+  ) {
     this.observer = new MutationObserver(() => this.later(200));
     this.observer.observe(panel.node, { childList: true, subtree: true, characterData: true });
     panel.disposed.connect(() => {
@@ -54,7 +60,7 @@ class Fallback {
       const node = widgets[i].node.querySelector<HTMLElement>('.jp-OutputArea-output:not(.tlnb-Fallback)');
       if (node) {
         if (this.isStuck(node)) {
-          this.show(node, Array.isArray(html) ? html.join('') : String(html));
+          this.show(node, Array.isArray(html) ? html.join('') : String(html), runOf(data[RUN_MIME]));
         } else {
           this.hide(node);
         }
@@ -81,8 +87,15 @@ class Fallback {
     return left <= 0;
   }
 
-  private show(node: HTMLElement, html: string): void {
+  private show(node: HTMLElement, html: string, run: string): void {
     if (this.shown.has(node) || !node.parentElement) {
+      return;
+    }
+    if (run) {
+      const training = new Training(run, this.api, this.panel.content.rendermime, html);
+      this.shown.set(node, training);
+      node.classList.add(HIDDEN);
+      Widget.attach(training, node.parentElement);
       return;
     }
     const renderer = this.panel.content.rendermime.createRenderer('text/html');
@@ -113,10 +126,15 @@ class Fallback {
   private shown = new WeakMap<HTMLElement, Widget>();
 }
 
+function runOf(data: unknown): string {
+  const run = data && typeof data === 'object' ? (data as { run?: unknown }).run : '';
+  return typeof run === 'string' ? run : '';
+}
+
 /** Watches every notebook. */
-export function watchWidgets(tracker: INotebookTracker): void {
+export function watchWidgets(tracker: INotebookTracker, api: Api): void {
   const watch = (panel: NotebookPanel) =>
-    void panel.context.ready.then(() => (panel.isDisposed ? null : new Fallback(panel)));
+    void panel.context.ready.then(() => (panel.isDisposed ? null : new Fallback(panel, api)));
   tracker.forEach(watch);
   tracker.widgetAdded.connect((_, panel) => watch(panel));
 }

@@ -45,7 +45,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
     restorer?.add(panel, panel.id);
 
     new Channel(tracker, api);
-    watchWidgets(tracker);
+    watchWidgets(tracker, api);
     tracker.widgetAdded.connect((_, notebook) => addReportButton(notebook, checklists, o => void reportFor(parts, o)));
 
     // the start of JupyterLab waits for none of these
