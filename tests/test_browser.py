@@ -11,6 +11,7 @@ pytest.importorskip('playwright')
 pytestmark = [pytest.mark.skipif(not lab.CHROMIUM, reason='needs chromium'), pytest.mark.xdist_group('wheel'), pytest.mark.timeout(1200)]
 
 QUICK = '[run]\nseeds = 2\njobs = 1\n[train]\nepochs = 6\nhead_epochs = 2\n[transfer]\nlabels_needed = false\n[explain]\nitems = 2\nevaluations = 60\nbackground = 20\n[bias]\nbootstrap = 50\n'
+AT_ROOT = pytest.mark.parametrize('address', ['/'], indirect=True, ids=['root'])   # what does not depend on the address
 SHOTS = Path(os.environ['TLNB_SHOTS']) if 'TLNB_SHOTS' in os.environ else None
 
 
@@ -45,6 +46,7 @@ def shot(page, name, locator=None):
     for theme in ('Light', 'Dark'):
         page.theme(theme)
         page.page.wait_for_timeout(400)
+        if locator: locator.evaluate('o => o.scrollIntoView({block: "start"})')
         (locator or page.page).screenshot(path=str(SHOTS/f'{name}-{theme.lower()}.png'))
     page.theme('Light')
 
@@ -94,6 +96,12 @@ def test_launcher_to_report(page, address):
     assert 'not run' not in ' '.join(states) and sum('done' in o for o in states) >= 10, states
     shot(page, 'sidepanel', side)
     for i,title in enumerate(['Source', 'Data', 'Strategy', 'Training', 'Report']): shot(page, f'panel-{title.lower()}', page.panel(title))
+    if SHOTS:
+        page.page.set_viewport_size(dict(width=1400, height=900))
+        page.panel('Report')
+        shot(page, 'notebook')
+        page.panel('Training')
+        shot(page, 'training')
     page.page.get_by_role('button', name='Run report').first.click()
     page.page.wait_for_selector('.jp-HTMLViewer iframe')
     [report] = address[1].glob('tlnb-runs/*/report.json')
@@ -109,6 +117,7 @@ def test_own_table_through_the_dialog(page, address):
     assert read_cell(page.recipe()) == {'data.path': 'mine.csv', 'data.target': 'y'}
 
 
+@AT_ROOT
 def test_dialog_refuses_in_a_line(page, address):
     (address[1]/'there.ipynb').write_text('{}')
     page.open()
@@ -136,6 +145,7 @@ def another(field):
     return f'{new}, {new + 1}' if key.many else str(new)
 
 
+@AT_ROOT
 def test_every_field_reaches_the_cell(notebook):
     from tlnb.cell import read_cell
     from tlnb.keys import keys, parse, KEYS
@@ -179,6 +189,7 @@ def test_comments_and_expressions_stay(notebook):
     assert '# mine' in page.recipe() and 'target=name' in page.recipe() and 'sensitive=["sex"]' in page.recipe()
 
 
+@AT_ROOT
 def test_same_result_after_restart(notebook, address):
     page = notebook
     page.run_cells('source')
@@ -234,6 +245,7 @@ def kernel(page, code):
       await f.done; return text; }""", code)
 
 
+@AT_ROOT
 def test_stop_within_a_batch(notebook):
     page = notebook
     panel,n = slow(page)
@@ -247,6 +259,7 @@ def test_stop_within_a_batch(notebook):
     assert 'True' in kernel(page, 'run.stopped') and 'True' in kernel(page, 'len(run.predict(dataset.frame.head(2))) == 2')
 
 
+@AT_ROOT
 def test_interrupt_is_a_stop(notebook):
     page = notebook
     panel,n = slow(page)
@@ -258,6 +271,7 @@ def test_interrupt_is_a_stop(notebook):
     assert len([o for o in json.loads(kernel(page, 'BATCHES')) if o > clicked]) <= 2
 
 
+@AT_ROOT
 def test_tab_closed_in_training(notebook, address):
     page = notebook
     panel,n = slow(page)
@@ -279,6 +293,7 @@ def test_tab_closed_in_training(notebook, address):
     assert shown == list(range(len(shown), 0, -1)) and shown, shown
 
 
+@AT_ROOT
 def test_kernel_gone_in_training(notebook):
     "Opened again, the notebook shows how far the run folder says the training came"
     page = notebook
@@ -299,6 +314,7 @@ def test_kernel_gone_in_training(notebook):
 
 # ---- for everybody ----
 
+@AT_ROOT
 def test_keyboard_only(page, address):
     "From the launcher to a training that was started, and through a panel"
     shutil.rmtree(address[1]/'tlnb-runs', ignore_errors=True)
@@ -323,6 +339,7 @@ def test_keyboard_only(page, address):
     page.panel('Training').get_by_text('Done in').first.wait_for()
 
 
+@AT_ROOT
 def test_axe(notebook):
     page = notebook
     page.run('tlnb:show-panel')
@@ -339,6 +356,7 @@ def test_axe(notebook):
     assert not found, json.dumps(found, indent=1)
 
 
+@AT_ROOT
 def test_not_the_panels_own_notebook(notebook):
     "An event that does not come from a panel in a cell of a notebook is refused"
     page = notebook
@@ -349,6 +367,7 @@ def test_not_the_panels_own_notebook(notebook):
     assert said['ok'] is False and page.recipe() == before
 
 
+@AT_ROOT
 def test_fallback_of_a_saved_notebook(notebook, address):
     "Opened without its kernel, a notebook shows what the panels said"
     page = notebook
