@@ -177,6 +177,17 @@ def test_the_source_panel_is_light():
         'print(sorted({"torch", "fastai", "pandas", "shap", "numpy", "matplotlib", "sklearn"} & set(sys.modules)))')
     assert subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=True, cwd=ROOT).stdout.strip() == '[]'
 
+def test_the_first_panel_waits_for_nothing_heavy():
+    "The template's cells up to its first panel, as they are"
+    nb = json.loads((ROOT/'templates'/'tabular'/'tabular.ipynb').read_text())
+    cells = [o for o in nb['cells'] if o['cell_type'] == 'code']
+    steps = [o['metadata']['tlnb']['step'] for o in cells]
+    code = '\n'.join(''.join(o['source']) for o in cells[:steps.index('source')+1])
+    tail = 'import sys; print(sorted({"torch", "fastai", "pandas", "shap", "matplotlib"} & set(sys.modules)))'
+    done = subprocess.run([sys.executable, '-c', f'{code}\n{tail}'], cwd=ROOT, capture_output=True, text=True)
+    assert 'source_panel(' in code and done.stdout.strip() == '[]', done.stdout + done.stderr
+
+
 def test_an_executed_notebook_keeps_the_panels_as_html_and_the_verdicts(tmp_path):
     cells = ['from tlnb import Recipe, load, adapt, evaluate, check_bias, explain, data_panel, source_panel, strategy_panel, report_panel',
         'recipe = Recipe.for_tabular(data="loans", sensitive=["sex"], source="loans", run_seeds=1, train_epochs=2, strategy="fine_tuning", transfer_labels_needed=False, explain_evaluations=50)',

@@ -1,12 +1,12 @@
 """The long measurements, written to docs/benchmarks.md with machine and versions: what `make bench` runs.
 
-    python tests/bench/run.py [--seeds 200] [--labels 40] [--kills 100] [--tables 5000] [--keep generator.jsonl]"""
+    python tests/bench/run.py [--seeds 200] [--labels 40] [--kills 100] [--tables 5000] [--times 15] [--keep generator.jsonl]"""
 import argparse, os, platform, subprocess, sys, time
 from importlib.metadata import version
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = 'tlnb', 'torch', 'fastai', 'scikit-learn', 'numpy', 'pandas'
+PACKAGES = 'tlnb', 'jupyterlab', 'torch', 'fastai', 'scikit-learn', 'numpy', 'pandas'
 
 
 def measured(title, told, *command, **env):
@@ -21,11 +21,11 @@ def measured(title, told, *command, **env):
 
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for name, default in (('seeds', 200), ('labels', 40), ('kills', 100), ('tables', 5000)): p.add_argument(f'--{name}', type=int, default=default)
+    for name, default in (('seeds', 200), ('labels', 40), ('kills', 100), ('tables', 5000), ('times', 15)): p.add_argument(f'--{name}', type=int, default=default)
     p.add_argument('--keep', default='generator.jsonl', help='results that the generator has already')
     a = p.parse_args()
     machine = f'{platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}'
-    head = ('# Benchmarks\n\n> What the comparison, the run folder and the reader of tables hold, measured\n\n'
+    head = ('# Benchmarks\n\n> What the comparison, the run folder, the reader of tables and the extension hold, measured\n\n'
         f'`make bench` writes this page. {machine}; ' + ', '.join(f'{o} {version(o)}' for o in PACKAGES) + '.\n')
     parts = [
         measured('Is the verdict right?', 'Pairs of regions in which transfer is planted to help (strong), to be useless (none) or to mislead (conflict). '
@@ -34,7 +34,9 @@ def main():
         measured('Does a killed run come back?', 'Trainings killed with SIGKILL at random moments, resumed, and compared with an unbroken one.',
             'tests/bench/kill.py', '--kills', a.kills),
         measured('Does any table break it?', 'Tables ruined at random are read, split and assessed, or refused in one line.',
-            '-m', 'pytest', '-q', 'tests/test_fuzz.py', '-k', 'test_mutated_tables', TLNB_FUZZ=str(a.tables))]
+            '-m', 'pytest', '-q', 'tests/test_fuzz.py', '-k', 'test_mutated_tables', TLNB_FUZZ=str(a.tables)),
+        measured('Is the extension quick?', 'JupyterLab is started in a browser with and without the extension, in turns; the first panel is timed from the click to the screen.',
+            'tests/bench/panels.py', '--times', a.times)]
     (ROOT/'docs'/'benchmarks.md').write_text('\n'.join([head, *(text for text, _ in parts)]), encoding='utf-8')
     sys.exit(not all(well for _, well in parts))
 
