@@ -17,8 +17,9 @@ LABELS = dict(transfer_labels_needed=True, metric='roc_auc', transfer_target_val
 PAIRS = ('fine_tuning', 'simple'), ('fine_tuning', 'from_scratch'), ('from_scratch', 'simple')   # fixed beforehand: their mean gain is known
 
 
-def study(scenario, seed, size=SIZE, **options):
-    "One pair of regions, judged as a user would: verdict, gain, interval, what was compared, labels needed"
+def study(scenario, seed, size=SIZE, source=None, **options):
+    """One pair of regions, judged as a user would: verdict, gain, interval, what was compared, labels needed. `source`: the seed of a source
+    that all studies share; None: each has its own"""
     from tlnb.adapt import adapt
     from tlnb.dataset import load
     from tlnb.evaluate import measure, compare, evaluate
@@ -26,10 +27,14 @@ def study(scenario, seed, size=SIZE, **options):
     from tlnb.tabular.loans import make_loans
     with tempfile.TemporaryDirectory() as folder:
         a, b = Path(folder)/'a.csv', Path(folder)/'b.csv'
-        make_loans('A', seed=seed, transfer=scenario, n_source=size['n_source']).to_csv(a, index=False)
+        make_loans('A', seed=seed if source is None else source, transfer=scenario, n_source=size['n_source']).to_csv(a, index=False)
         make_loans('B', seed=seed, transfer=scenario, n_train=size['n_train'], n_judged=size['n_judged']).to_csv(b, index=False)
-        recipe = Recipe.for_tabular(**{**dict(data=str(b), target='defaulted', data_split='split', source_data=str(a), seed=seed, run_jobs=1,
-            train_epochs=15, transfer_labels_needed=False), **options})
+        if source is None: origin = dict(source_data=str(a))
+        else:
+            recipe = Recipe.for_tabular(data=str(a), target='defaulted', seed=source, run_seeds=1, run_jobs=1, train_epochs=15)
+            origin = dict(source=str(adapt(load(recipe), folder=Path(folder)/'source').folder.path))
+        recipe = Recipe.for_tabular(**{**dict(data=str(b), target='defaulted', data_split='split', seed=seed, run_jobs=1,
+            train_epochs=15, transfer_labels_needed=False), **origin, **options})
         run = adapt(load(recipe), folder=Path(folder)/'run')
         j = evaluate(run)
         arms, draws, _ = measure(run, j.metric, 1000)
@@ -41,8 +46,8 @@ def study(scenario, seed, size=SIZE, **options):
 
 
 def labels_study(scenario, seed):
-    "A pair of regions with a labels-needed curve for a stated score"
-    return study('strong', seed, WEAK, **LABELS) | dict(scenario=scenario)
+    "A labels-needed curve for a stated score; the source is the same in all studies, so that there is one truth to be held against"
+    return study('strong', seed, WEAK, source=1, **LABELS) | dict(scenario=scenario)
 
 
 def run_all(tasks, jobs, keep):
@@ -91,7 +96,7 @@ def coverage(results):
 
 
 def planted_labels(results):
-    "Labels that each side needs on average over all studies: the truth that single studies are held against"
+    "Labels that each side needs by the mean curve of all studies: the truth that single studies are held against"
     import numpy as np
     from tlnb.labels import needed, rising
     sizes = results[0]['labels_needed']['sizes']
