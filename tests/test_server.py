@@ -79,6 +79,12 @@ def test_new_is_filled_in(ask, root):
     assert cell_of(root/'work'/'mine.ipynb') == {**values, 'data.path': '../data/people.csv'}
     assert json.loads((root/'work'/'mine.ipynb').read_text())['metadata']['tlnb'] == dict(template='tabular')
 
+def test_data_behind_a_link_that_leads_out(ask, root):
+    (root/'pw.csv').symlink_to(root.parent/'secret.csv')
+    for path in ('pw.csv', 'out', 'out/x'):
+        code, found = ask('new', dict(template='tabular', folder='work', name='mine', values={'data.path': path, 'data.target': 'y'}))
+        assert code in (403, 404) and not (root/'work'/'mine.ipynb').exists(), (path, code, found)
+
 def test_runs(ask, root):
     make(root/'work'/'tlnb-runs'/'a', JUDGED); make(root/'work'/'tlnb-runs'/'b'/'run', created='2026-01-02T00:00:00+00:00', epochs=80)
     (root/'work'/'tlnb-runs'/'a'/'report.html').write_text('')

@@ -39,21 +39,22 @@ def _piece(home):
     return dict(arm=arm, seed=seed, size=size, state=state, result=result or {}, history=history if isinstance(history, list) else [])
 
 # %% ../nbs/09_history.ipynb #b0774d1d
-W,H,LEFT,RIGHT,TOP,BOTTOM = 300,150,42,292,10,126   # of a curve, in SVG units
+W,H,LEFT,RIGHT,TOP,BOTTOM = 300,150,42,282,10,126   # of a curve, in SVG units
 
 def _paths(lines, x, y):
-    for values,kept,dashed in lines:
+    for values,kept,dashed,name in lines:
         points = [(x(i), y(v), i == kept) for i,v in enumerate(values, 1) if v is not None]
         style = 'stroke-dasharray="3 3" opacity=".8"' if dashed else 'stroke-width="1.8"'
         if len(points) > 1: yield f'<polyline points="{" ".join(f"{a:.1f},{b:.1f}" for a,b,_ in points)}" {style}/>'
+        if name: yield f'<text x="{points[-1][0] + 5:.1f}" y="{points[-1][1] + 3:.1f}" font-size="9" fill="currentColor" stroke="none">{to_html(name)}</text>'
         yield from (f'<circle cx="{a:.1f}" cy="{b:.1f}" r="3.5" fill="currentColor"/>' for a,b,dot in points if dot or len(points) == 1)
 
 def curve(
     title:str,   # What is drawn
-    lines:list,  # (value of each epoch, kept epoch or None, dashed) a line
+    lines:list,  # (value of each epoch, kept epoch or None, dashed, name at its end) a line
 )->Html:
     "Lines by epoch, as SVG that follows the theme; empty where there is nothing to draw yet"
-    lines = [([v for v in values], kept, dashed) for values,kept,dashed in lines if any(v is not None for v in values)]
+    lines = [o for o in lines if any(v is not None for v in o[0])]
     if not lines: return Html('')
     flat,last = [v for values,*_ in lines for v in values if v is not None],max(len(values) for values,*_ in lines)
     lo,hi = min(flat),max(flat)
@@ -65,7 +66,7 @@ def curve(
     grid = ''.join(f'<path d="M{LEFT} {y(v):.1f}H{RIGHT}" opacity=".22"/>' for v in ticks)
     names = ''.join(f'<text x="{LEFT - 6}" y="{y(v) + 3.5:.1f}" text-anchor="end">{v:.3g}</text>' for v in ticks)
     names += f'<text x="{LEFT}" y="{H - 6}">1</text><text x="{RIGHT}" y="{H - 6}" text-anchor="end">epoch {last}</text>'
-    return Html(f'<figure><figcaption>{to_html(title)}</figcaption><svg viewBox="0 0 {W} {H}" role="img" aria-label="{to_html(title)}, {last} epochs, last {lines[-1][0][-1]:.3g}">'
+    return Html(f'<figure><figcaption>{to_html(title)}</figcaption><svg viewBox="0 0 {W} {H}" role="img" aria-label="{to_html(title)}, {last} epochs, last {next(v for v in reversed(lines[-1][0]) if v is not None):.3g}">'
         f'<g fill="none" stroke="currentColor">{grid}{"".join(_paths(lines, x, y))}</g><g fill="currentColor" font-size="10">{names}</g></svg></figure>')
 
 # %% ../nbs/09_history.ipynb #5896ba31
@@ -79,14 +80,15 @@ def curves(
     for o in found:
         if o['history'] and o['size'] is None: arms.setdefault(o['arm'], []).append(o)
     def of(o, k): return [row.get(k) for row in o['history']]
+    def seed(o): return '' if o['seed'] is None else str(o['seed'])
     def kept(o): return o['result'].get('best_epoch')
     drawn = ''
     for arm,os in arms.items():
         metrics = [k for k in os[0]['history'][0] if k not in _NOT_METRICS]
-        loss = curve(f'{arm}: loss', [(of(o, 'train_loss'), None, True) for o in os] + [(of(o, 'valid_loss'), kept(o), False) for o in os])
-        rest = ''.join(curve(f'{arm}: {k.replace("_", " ")}', [(of(o, k), kept(o), False) for o in os]) for k in metrics)
+        loss = curve(f'{arm}: loss', [(of(o, 'train_loss'), None, True, '') for o in os] + [(of(o, 'valid_loss'), kept(o), False, seed(o)) for o in os])
+        rest = ''.join(curve(f'{arm}: {k.replace("_", " ")}', [(of(o, k), kept(o), False, seed(o)) for o in os]) for k in metrics)
         drawn += f'<div class="tlnb-curves">{loss}{rest}</div>'
-    key = '<p class="tlnb-help">Dashed: training rows. Solid: inner validation rows. A line a seed, a dot where the weights were kept.</p>' if drawn else ''
+    key = '<p class="tlnb-help">Dashed: training rows. Solid: inner validation rows. A line a seed, its number at the end, a dot where the weights were kept.</p>' if drawn else ''
     return Html(drawn + key)
 
 # %% ../nbs/09_history.ipynb #144a5c9e

@@ -56,7 +56,9 @@ def panel_keys(
     return [o for o in keys(modality) if panel_of(o) == panel]
 
 # %% ../nbs/50_panel.ipynb #4d179433
-def _said(v): return '' if v is None else ', '.join(map(_said, v)) if isinstance(v, list) else str(v).lower() if isinstance(v, bool) else str(v)
+def _quoted(text): return '"' + text.replace('"', '""') + '"' if re.search(r'[",]|^\s|\s$', text) else text
+
+def _said(v): return '' if v is None else ', '.join(_quoted(_said(o)) for o in v) if isinstance(v, list) else str(v).lower() if isinstance(v, bool) else str(v)
 
 def field(
     key,              # `Key`
@@ -70,7 +72,7 @@ def field(
     item = {bool: 'flag', int: 'number', float: 'number', str: 'text'}[key.item]
     return dict(key=key.name, label=label(key.name), help=key.help, item=item, many=key.many, words=list(key.words), main=main,
         value=None if isinstance(value, Expression) else value, locked=value.text if isinstance(value, Expression) else None,
-        default=_said(resolved), origin='not set' if resolved is None else origin, suggestions=[str(o) for o in suggestions])
+        default=_said(resolved), origin='not set' if resolved is None else origin.split(' (')[0], suggestions=[str(o) for o in suggestions])
 
 # %% ../nbs/50_panel.ipynb #b69d1211
 def recipe_cell(

@@ -8,6 +8,7 @@ __all__ = ['LINES', 'SECTIONS', 'data_line', 'source_line', 'transfer_line', 'la
            'data_section', 'source_section', 'explanation_section', 'bias_section', 'made_section']
 
 # %% ../nbs/34_sections.ipynb #8c75cc37
+from .assessment import DataWarning, data_verdict
 from .html import Html, badge, svg, table, to_html
 from .judgement import (NOTE, Judgement, arms_label, arms_table, compute_words, labels_label, labels_words, reliability_picture, gain_words, verdict_words, VERDICTS)
 from .metrics import metric
@@ -63,11 +64,15 @@ def bias_line(r)->str:
 LINES = dict(data=data_line, source=source_line, transfer=transfer_line, labels=labels_line, explanation=explanation_line, bias=bias_line)
 
 # %% ../nbs/34_sections.ipynb #5ccf90d4
+def _data_sign(found):
+    state = data_verdict(found)['state']
+    return dict(bad='target leak', open='warnings', good='in order' if found else 'clean')[state],state
+
 def signs(r)->dict:
     "Word and kind of the badge beside each line"
     d, t, e, b = r['dataset'], r['transfer'], r['explanation'], r['bias']
     labels = t and t.get('labels_needed')
-    return dict(data=('no data', 'none') if not d else ('warnings', 'open') if d['warnings'] else ('clean', 'good'),
+    return dict(data=('no data', 'none') if not d else _data_sign([DataWarning(**o) for o in d['warnings']]),
         source=('found', 'good') if r['source'] else ('none', 'none'),
         transfer=(t['verdict'].replace('_', ' '), VERDICTS[t['verdict']]) if t else ('not judged', 'none'),
         labels=('not measured', 'none') if not labels else ('not reached', 'open') if labels['transfer'] is None else ('measured', 'good'),

@@ -14,15 +14,27 @@ const tag = (name, props = {}, ...children) => {
 let made = 0;
 const fresh = () => `tlnb-${Date.now().toString(36)}-${++made}`;
 
+// Lists are typed as in a CSV line: what holds a comma stands in quotes
+const quote = v => (/[",]|^\s|\s$/.test(String(v)) ? `"${String(v).replaceAll('"', '""')}"` : String(v));
+const split = text => {
+  const found = [], item = /\s*(?:"((?:[^"]|"")*)"\s*(?=,|$)|([^,]*))(,|$)/y;
+  for (let more = true; more; ) {
+    const [, quoted, plain, end] = item.exec(text);
+    found.push(quoted === undefined ? plain.trim() : quoted.replaceAll('""', '"'));
+    more = end === ',';
+  }
+  return found;
+};
+
 // A value as the recipe has it, out of what was typed; null: left open
 const parse = (field, text) => {
   text = text.trim();
   if (text === '') return null;
   const one = t => (field.words.includes(t) ? t : field.item === 'flag' ? (t === 'true' ? true : t === 'false' ? false : t)
     : field.item === 'number' && !Number.isNaN(Number(t)) ? Number(t) : t);
-  return field.many ? text.split(',').map(o => o.trim()).filter(Boolean).map(one) : one(text);
+  return field.many ? split(text).filter(Boolean).map(one) : one(text);
 };
-const show = v => (v === null || v === undefined ? '' : Array.isArray(v) ? v.join(', ') : String(v));
+const show = v => (v === null || v === undefined ? '' : Array.isArray(v) ? v.map(quote).join(', ') : String(v));
 
 // Ask whoever listens in the notebook (JupyterLab with tlnb's extension); false: nobody does
 const ask = (el, type, detail) =>
@@ -125,8 +137,8 @@ class View {
   }
 
   field(o) {
-    const id = `${this.name}-${o.key.replace('.', '-')}`, pending = this.model.get('pending');
-    const value = o.key in pending ? pending[o.key] : o.value;
+    const id = `${this.name}-${o.key.replace('.', '-')}`;
+    const value = this.value(o);
     const shared = { id, name: o.key, 'aria-describedby': `${id}-help ${id}-error`, onchange: e => this.change({ [o.key]: parse(o, e.target.value) }) };
     let control;
     if (o.locked) control = tag('input', { ...shared, type: 'text', value: o.locked, readonly: true });
@@ -157,19 +169,25 @@ class View {
   // ---- what is not written yet ----
   set(pending) { this.model.set('pending', pending); this.model.save_changes(); }
 
+  // as the field stands: changed, written, or as the cell was run
+  value(o) {
+    const pending = this.model.get('pending'), written = this.model.get('written');
+    return o.key in pending ? pending[o.key] : o.key in written ? written[o.key] : o.value;
+  }
+
   change(changes) {
-    const now = Object.fromEntries(this.model.get('fields').map(o => [o.key, o.value])), pending = { ...this.model.get('pending'), ...changes };
+    const now = { ...Object.fromEntries(this.model.get('fields').map(o => [o.key, o.value])), ...this.model.get('written') }, pending = { ...this.model.get('pending'), ...changes };
     for (const k of Object.keys(pending)) if (JSON.stringify(pending[k]) === JSON.stringify(now[k] ?? null)) delete pending[k];
     this.set(pending);
   }
 
   showPending() {
-    const pending = this.model.get('pending'), n = Object.keys(pending).length;
+    const pending = this.model.get('pending'), n = Object.keys(pending).length, written = Object.keys(this.model.get('written'));
     this.bar.hidden = !this.model.get('fields').length;
     this.showChosen();
     for (const o of this.model.get('fields')) {
       const control = this.form.querySelector(`[name="${o.key}"]`);
-      const value = show(o.key in pending ? pending[o.key] : o.value);
+      const value = show(this.value(o));
       if (control && !o.locked && control !== document.activeElement && control.value !== value) control.value = value;
       control?.closest('.tlnb-field').classList.toggle('tlnb-changed', o.key in pending);
     }
@@ -178,8 +196,9 @@ class View {
       tag('button', { type: 'button', class: 'tlnb-button', onclick: () => this.copy() }, 'Copy'));
     const shown = new Set(this.model.get('fields').map(o => o.key));
     const refused = Object.entries(this.model.get('errors')).filter(([k]) => !shown.has(k)).map(([, text]) => ` ✕ ${text}`).join('');
-    const what = n ? `${n} change${n > 1 ? 's' : ''} not written yet: ${Object.keys(pending).join(', ')}${refused}` : 'The fields are as the recipe cell has them.';
-    const write = tag('button', { type: 'button', class: 'tlnb-button tlnb-accept', 'data-do': 'write', 'aria-disabled': n ? null : 'true', onclick: () => this.write() }, 'Write to notebook');
+    const what = n ? `${n} change${n > 1 ? 's' : ''} not written yet: ${Object.keys(pending).join(', ')}${refused}`
+      : written.length ? `Written to the recipe cell: ${written.join(', ')}. Run that cell to use it.` : 'The fields are as the recipe cell has them.';
+    const write = tag('button', { type: 'button', class: 'tlnb-button tlnb-accept', 'data-do': 'write', 'aria-disabled': n || written.length ? null : 'true', onclick: () => this.write() }, 'Write to notebook');
     const undo = tag('button', { type: 'button', class: 'tlnb-button', 'data-do': 'undo', 'aria-disabled': n ? null : 'true', onclick: () => this.undo() }, 'Undo changes');
     const focus = this.bar.contains(document.activeElement) ? document.activeElement.dataset.do : null;
     this.bar.replaceChildren(tag('div', { class: 'tlnb-actions' }, write, undo, tag('span', { class: 'tlnb-what' }, what)), code);
@@ -200,7 +219,7 @@ class View {
   }
 
   write() {
-    const changes = this.model.get('pending');
+    const changes = { ...this.model.get('written'), ...this.model.get('pending') };   // what was written may have been taken back in the cell
     if (!Object.keys(changes).length) return this.say('There is nothing to write: no field was changed.');
     const id = fresh();
     this.waiting.set(id, changes);
@@ -220,7 +239,6 @@ class View {
     const pending = { ...this.model.get('pending') };
     for (const [k, v] of Object.entries(changes)) if (JSON.stringify(pending[k]) === JSON.stringify(v)) delete pending[k];
     this.model.set('written', { ...this.model.get('written'), ...changes });
-    this.model.set('fields', this.model.get('fields').map(o => (o.key in changes ? { ...o, value: changes[o.key] } : o)));
     this.set(pending);
   }
 
