@@ -1,6 +1,7 @@
 import { CodeCell, ICodeCellModel } from '@jupyterlab/cells';
 import { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
 import { Api, lineOf, Value, Values } from './api';
+import { isReadOnly } from './insert';
 import { recipeCells } from './recipe';
 
 /** What a panel of the kernel may ask for, by a DOM event on its own element. */
@@ -114,8 +115,7 @@ export class Channel {
 
   private place(target: Element): IPlace {
     const place = this.find(target);
-    const { model, contentsModel } = place.panel.context;
-    if (model.readOnly || place.panel.content.model?.readOnly || contentsModel?.writable === false) {
+    if (isReadOnly(place.panel)) {
       throw new Refusal('This notebook is read-only.');
     }
     return place;

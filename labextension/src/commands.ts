@@ -1,11 +1,11 @@
 import { JupyterFrontEnd } from '@jupyterlab/application';
-import { ICommandPalette } from '@jupyterlab/apputils';
+import { ICommandPalette, Notification } from '@jupyterlab/apputils';
 import { IDefaultFileBrowser } from '@jupyterlab/filebrowser';
 import { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
 import { ISettingRegistry } from '@jupyterlab/settingregistry';
 import { Api } from './api';
 import { reportIcon, transferIcon } from './icons';
-import { biasCell, EXPLANATION, insertBelow } from './insert';
+import { biasCell, EXPLANATION, insertBelow, isReadOnly } from './insert';
 import { isOurs, templateOf } from './recipe';
 import { runReport } from './report';
 import { Checklists } from './steps';
@@ -41,10 +41,14 @@ export function addCommands(parts: IParts, palette: ICommandPalette | null): voi
   const { commands } = app;
   const textOf = (o: unknown) => (typeof o === 'string' ? o : '');
   const isOpen = () => !!tracker.currentWidget && tracker.currentWidget === app.shell.currentWidget;
-  const isWritable = () => isOpen() && !tracker.currentWidget?.context.model.readOnly;
   const insert = (source: (panel: NotebookPanel) => string) => {
     const panel = tracker.currentWidget;
-    if (panel && isWritable()) {
+    if (!panel || !isOpen()) {
+      return;
+    }
+    if (isReadOnly(panel)) {
+      Notification.warning('No cell was inserted: this notebook is read-only.', { autoClose: 5000 });
+    } else {
       insertBelow(panel, source(panel));
     }
   };
@@ -69,12 +73,12 @@ export function addCommands(parts: IParts, palette: ICommandPalette | null): voi
   });
   commands.addCommand(CommandIDs.insertExplanation, {
     label: 'Insert Explanation Cell',
-    isEnabled: isWritable,
+    isEnabled: isOpen,
     execute: () => insert(() => EXPLANATION)
   });
   commands.addCommand(CommandIDs.insertBias, {
     label: 'Insert Bias-Check Cell',
-    isEnabled: isWritable,
+    isEnabled: isOpen,
     execute: () => insert(biasCell)
   });
   commands.addCommand(CommandIDs.report, {

@@ -1,6 +1,7 @@
 import { JupyterFrontEnd } from '@jupyterlab/application';
 import { showErrorMessage } from '@jupyterlab/apputils';
 import { ISettingRegistry } from '@jupyterlab/settingregistry';
+import { JSONExt } from '@lumino/coreutils';
 import { Widget } from '@lumino/widgets';
 import { Api, ITemplate, lineOf, Values } from './api';
 import { NewDialog } from './dialog';
@@ -8,9 +9,13 @@ import { Templates } from './templates';
 
 const MODALITIES = ['tabular', 'vision', 'text'];
 
-/** What the user has set in JupyterLab, of what a template of this kind has: it is written into the recipe cell, where it can be seen. */
+/** What the user has set otherwise than the default in JupyterLab, of what a template of this kind has: it is written into the recipe cell, where it can be seen. */
 export function ownSettings(settings: ISettingRegistry.ISettings | null, template: ITemplate | undefined): Values {
-  const own = Object.entries(settings?.user ?? {}).filter(([key]) => {
+  const own = Object.entries(settings?.user ?? {}).filter(([key, value]) => {
+    const usual = settings?.default(key);
+    if (value === undefined || (usual !== undefined && JSONExt.deepEqual(value, usual))) {
+      return false; // the form stores every key, also those that nobody touched
+    }
     const section = key.split('.')[0];
     return /^[a-z]+\.[a-z_]+$/.test(key) && (!MODALITIES.includes(section) || section === template?.modality);
   });

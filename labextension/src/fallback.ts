@@ -5,9 +5,9 @@ import { MimeModel } from '@jupyterlab/rendermime';
 import { Widget } from '@lumino/widgets';
 import { Api } from './api';
 import { Training } from './training';
+import { RUN_MIME, runOf } from './verdicts';
 
 const WIDGET_MIME = 'application/vnd.jupyter.widget-view+json';
-const RUN_MIME = 'application/vnd.tlnb.run+json';
 const PATIENCE = 3000;
 const HIDDEN = 'tlnb-mod-replaced';
 
@@ -124,11 +124,6 @@ class Fallback {
   private timer = 0;
   private since = new WeakMap<HTMLElement, number>();
   private shown = new WeakMap<HTMLElement, Widget>();
-}
-
-function runOf(data: unknown): string {
-  const run = data && typeof data === 'object' ? (data as { run?: unknown }).run : '';
-  return typeof run === 'string' ? run : '';
 }
 
 /** Watches every notebook. */

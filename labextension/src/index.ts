@@ -4,12 +4,14 @@ import { IDefaultFileBrowser } from '@jupyterlab/filebrowser';
 import { ILauncher } from '@jupyterlab/launcher';
 import { INotebookTracker } from '@jupyterlab/notebook';
 import { ISettingRegistry } from '@jupyterlab/settingregistry';
+import { IStateDB } from '@jupyterlab/statedb';
 import { Api } from './api';
 import { Channel } from './channel';
 import { addCommands, IParts, reportFor } from './commands';
 import { watchWidgets } from './fallback';
 import { shakeHands } from './handshake';
 import { addCards } from './launcher';
+import { Memory } from './ran';
 import { Runs } from './runs';
 import { SidePanel } from './sidepanel/panel';
 import { Checklists } from './steps';
@@ -23,7 +25,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
   description: 'Transfer learning: templates, a checklist, verdicts and runs beside the notebook.',
   autoStart: true,
   requires: [INotebookTracker],
-  optional: [ILauncher, ICommandPalette, ISettingRegistry, ILayoutRestorer, IDefaultFileBrowser],
+  optional: [ILauncher, ICommandPalette, ISettingRegistry, ILayoutRestorer, IDefaultFileBrowser, IStateDB],
   activate: (
     app: JupyterFrontEnd,
     tracker: INotebookTracker,
@@ -31,11 +33,12 @@ const plugin: JupyterFrontEndPlugin<void> = {
     palette: ICommandPalette | null,
     registry: ISettingRegistry | null,
     restorer: ILayoutRestorer | null,
-    browser: IDefaultFileBrowser | null
+    browser: IDefaultFileBrowser | null,
+    db: IStateDB | null
   ) => {
     const api = new Api(app.serviceManager.serverSettings);
     const templates = new Templates(api);
-    const checklists = new Checklists();
+    const checklists = new Checklists(new Memory(app, db));
     const settings = async () => (registry ? registry.load(ID).catch(() => null) : null);
     const parts: IParts = { app, api, tracker, templates, checklists, browser, settings };
     addCommands(parts, palette);

@@ -25,6 +25,12 @@ export function biasCell(panel: NotebookPanel): string {
   return isOurs(model) && recipeCells(model).length ? BIAS_OF_RUN : BIAS_OF_ANY;
 }
 
+/** May nothing be written into this notebook: by its model, or because its file is not writable? */
+export function isReadOnly(panel: NotebookPanel): boolean {
+  const { model, contentsModel } = panel.context;
+  return model.readOnly || !!panel.content.model?.readOnly || contentsModel?.writable === false;
+}
+
 /** A code cell after the active one, which becomes active; it is not run. */
 export function insertBelow(panel: NotebookPanel, source: string): void {
   const { content } = panel;

@@ -12,6 +12,20 @@ export function folderOf(app: JupyterFrontEnd, panel: NotebookPanel): string {
   return PathExt.dirname(app.serviceManager.contents.localPath(panel.context.path));
 }
 
+/** Goes to a cell of a notebook. */
+export function showCell(app: JupyterFrontEnd, panel: NotebookPanel, id: string): void {
+  const index = panel.content.widgets.findIndex(o => o.model.id === id);
+  if (index < 0) {
+    return;
+  }
+  app.shell.activateById(panel.id);
+  panel.content.deselectAll();
+  panel.content.activeCellIndex = index;
+  panel.content.mode = 'command';
+  void panel.content.scrollToItem(index, 'smart');
+  panel.content.activate();
+}
+
 /** Is `path`, relative to the server's root, the run that the kernel calls `absolute`? */
 export function isRun(path: string, absolute: string): boolean {
   return `/${absolute.replace(/\\/g, '/')}`.endsWith(`/${path}`);
@@ -26,12 +40,11 @@ export async function openReport(app: JupyterFrontEnd, path: string): Promise<vo
   }
 }
 
-/** The run of a notebook that has a report: the one that its newest verdict names, else the newest of its folder. */
+/** The report of the last run that the notebook itself names in its outputs and that has one: those of other notebooks are none of its business. */
 async function reportOf(app: JupyterFrontEnd, api: Api, checklists: Checklists, panel: NotebookPanel): Promise<string | null> {
   const runs: IRun[] = await api.runs(folderOf(app, panel));
-  const last = checklists.of(panel).lastRun();
-  const own = last && runs.find(o => isRun(o.path, last));
-  return (own ? own.report : runs.find(o => o.report)?.report) ?? null;
+  const own = checklists.of(panel).runs().map(named => runs.find(o => isRun(o.path, named)));
+  return own.find(o => o?.report)?.report ?? null;
 }
 
 /** What keeps the report from being that of the notebook as it is now; '': nothing. */
@@ -84,8 +97,20 @@ export async function runReport(
   if (button.label !== runAll.label) {
     return;
   }
-  await NotebookActions.runAll(panel.content, panel.sessionContext);
-  const made = panel.isDisposed ? null : await reportOf(app, api, checklists, panel).catch(() => null);
+  const ran = await NotebookActions.runAll(panel.content, panel.sessionContext).catch(() => false);
+  if (panel.isDisposed) {
+    return;
+  }
+  if (!ran || !panel.sessionContext.session?.kernel) {
+    const failure = checklists.of(panel).failure(templates.get(template)?.steps ?? []);
+    if (failure) {
+      showCell(app, panel, failure.cell);
+    }
+    const how = failure ? `Running failed at ${[failure.where, failure.what].filter(o => o).join(': ')}` : 'Running was broken off';
+    Notification.error(`${how}. No report is opened.`, { autoClose: false });
+    return;
+  }
+  const made = await reportOf(app, api, checklists, panel).catch(() => null);
   if (made) {
     return openReport(app, made);
   }

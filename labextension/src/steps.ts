@@ -1,9 +1,11 @@
 import { Cell, ICellModel, ICodeCellModel, isCodeCellModel } from '@jupyterlab/cells';
+import { isError } from '@jupyterlab/nbformat';
 import { Notebook, NotebookActions, NotebookPanel } from '@jupyterlab/notebook';
 import { IObservableDisposable } from '@lumino/disposable';
 import { ISignal, Signal } from '@lumino/signaling';
 import { ITemplateStep } from './api';
-import { IVerdict, Kind, verdictsOf } from './verdicts';
+import { hashOf, IRan, Memory, Ran } from './ran';
+import { IVerdict, Kind, runsOf, verdictsOf } from './verdicts';
 
 export type StepState = 'none' | 'waiting' | 'running' | 'done' | 'attention' | 'stale';
 
@@ -20,21 +22,15 @@ export interface IShownVerdict extends IVerdict {
   current: boolean;
 }
 
-/** What is known of the last time that a cell ran in the kernel of now. */
-interface IRecord {
-  source: string;
-  /** Execution count; Infinity while it runs. */
-  order: number;
-  failed: boolean;
-}
-
-function hasError(cell: ICodeCellModel): boolean {
+/** The error in the outputs of a cell, in a line; null: there is none. */
+function errorOf(cell: ICodeCellModel): string | null {
   for (let i = 0; i < cell.outputs.length; i++) {
-    if (cell.outputs.get(i).type === 'error') {
-      return true;
+    const o = cell.outputs.get(i).toJSON();
+    if (isError(o)) {
+      return `${o.ename}: ${o.evalue}`.split('\n')[0].slice(0, 200);
     }
   }
-  return false;
+  return null;
 }
 
 function stepOf(cell: ICellModel): string {
@@ -48,7 +44,10 @@ const WEIGHT: StepState[] = ['done', 'none', 'stale', 'waiting', 'attention', 'r
 
 /** Follows what runs in one notebook. */
 export class Checklist {
-  constructor(readonly panel: NotebookPanel) {
+  constructor(
+    readonly panel: NotebookPanel,
+    private memory: Memory
+  ) {
     NotebookActions.executionScheduled.connect(this.onScheduled, this);
     NotebookActions.executed.connect(this.onExecuted, this);
     panel.sessionContext.statusChanged.connect(this.onStatus, this);
@@ -71,7 +70,7 @@ export class Checklist {
   /** The steps of a template, each with its state. */
   steps(template: ITemplateStep[]): IStep[] {
     const states = this.states();
-    return template.map(step => {
+    const steps = template.map((step): IStep => {
       const cells = this.cells().filter(cell => stepOf(cell) === step.id);
       let found: { state: StepState; note: string } = { state: 'none', note: '' };
       let id: string | null = cells[0]?.id ?? null;
@@ -84,6 +83,23 @@ export class Checklist {
       });
       return { ...step, ...found, cell: id };
     });
+    if (!steps.some(o => o.state === 'running')) {
+      const next = steps.find(o => o.state === 'waiting');
+      if (next) {
+        next.state = 'running'; // what runs is a cell before it that is no step of its own, such as its imports
+      }
+    }
+    return steps;
+  }
+
+  /** The first cell that failed, and its step; null: none did. */
+  failure(template: ITemplateStep[]): { cell: string; where: string; what: string } | null {
+    const cell = this.cells().find(o => this.records.get(o.id)?.failed);
+    if (!cell) {
+      return null;
+    }
+    const step = template.find(o => o.id === stepOf(cell));
+    return { cell: cell.id, where: step ? `“${step.title}”` : `cell [${cell.executionCount ?? ' '}]`, what: errorOf(cell) ?? '' };
   }
 
   /** The last verdict of each kind. */
@@ -99,19 +115,14 @@ export class Checklist {
     return found;
   }
 
-  /** The run that the newest verdict speaks of. */
-  lastRun(): string | null {
-    let last: string | null = null;
-    for (const cell of this.cells()) {
-      for (const o of verdictsOf(cell)) {
-        last = o.run ?? last;
-      }
-    }
-    return last;
+  /** The runs that the notebook itself names in its outputs, the last first. */
+  runs(): string[] {
+    return this.cells().flatMap(runsOf).reverse();
   }
 
   dispose(): void {
     window.clearTimeout(this.timer);
+    this.remember();
     Signal.clearData(this);
   }
 
@@ -123,6 +134,7 @@ export class Checklist {
   /** The state of each code cell, from the top: what was changed or run again above puts what is below out of date. */
   private states(): Map<string, { state: StepState; note: string }> {
     const found = new Map<string, { state: StepState; note: string }>();
+    const present = new Set(this.cells().map(o => o.id));
     let newest = -1;
     let edited = false;
     let running = false;
@@ -137,13 +149,15 @@ export class Checklist {
         running = true;
         continue;
       }
-      const changed = cell.sharedModel.getSource() !== record.source;
+      const changed = hashOf(cell.sharedModel.getSource()) !== record.hash;
       if (record.failed) {
         found.set(cell.id, { state: 'attention', note: 'failed' });
       } else if (changed) {
         found.set(cell.id, { state: 'stale', note: 'changed since' });
       } else if (edited) {
         found.set(cell.id, { state: 'stale', note: 'changed above' });
+      } else if (record.lost.some(o => !present.has(o))) {
+        found.set(cell.id, { state: 'stale', note: 'deleted above' });
       } else if (newest > record.order) {
         found.set(cell.id, { state: 'stale', note: 'ran again above' });
       } else {
@@ -159,7 +173,7 @@ export class Checklist {
   private onScheduled(_: unknown, args: { notebook: Notebook; cell: Cell }): void {
     if (args.notebook === this.panel.content && isCodeCellModel(args.cell.model)) {
       const { id, sharedModel } = args.cell.model;
-      this.records.set(id, { source: sharedModel.getSource(), order: Infinity, failed: false });
+      this.records.set(id, { hash: hashOf(sharedModel.getSource()), order: Infinity, failed: false, lost: [] });
       this.touch();
     }
   }
@@ -183,12 +197,15 @@ export class Checklist {
   private onStatus(_: unknown, status: string): void {
     if (['restarting', 'autorestarting', 'terminating', 'dead'].includes(status)) {
       this.records.clear();
+      this.before = {};
     }
     this.touch();
   }
 
   private onKernel(): void {
+    this.kernel = ''; // the one that is left may go on elsewhere: what ran in it stays remembered
     this.records.clear();
+    this.before = {};
     this.touch();
     void this.restore();
   }
@@ -201,6 +218,12 @@ export class Checklist {
     if (this.panel.isDisposed || !kernel) {
       return;
     }
+    const before = await this.memory.load(kernel.id);
+    if (this.panel.isDisposed || sessionContext.session?.kernel !== kernel) {
+      return;
+    }
+    this.before = before;
+    this.kernel = kernel.id;
     if (kernel.status === 'busy') {
       this.adopt(Infinity); // it answers when it is free again; what the file says counts until then
     }
@@ -216,7 +239,9 @@ export class Checklist {
       const count = cell.executionCount;
       const record = this.records.get(cell.id);
       if (!record && count !== null && count <= counter) {
-        this.records.set(cell.id, { source: cell.sharedModel.getSource(), order: count, failed: hasError(cell) });
+        const before = this.before[cell.id];
+        const fresh = { hash: hashOf(cell.sharedModel.getSource()), order: count, failed: errorOf(cell) !== null, lost: [] };
+        this.records.set(cell.id, before?.order === count ? before : fresh);
       } else if (record && record.order !== Infinity && record.order > counter) {
         this.records.delete(cell.id);
       }
@@ -228,22 +253,62 @@ export class Checklist {
     if (!this.timer) {
       this.timer = window.setTimeout(() => {
         this.timer = 0;
+        this.miss();
+        this.remember();
         this._changed.emit();
       }, 200);
     }
   }
 
-  private records = new Map<string, IRecord>();
+  /** What stands below a cell that ran and is deleted now has lost something. */
+  private miss(): void {
+    const ids = this.cells().map(o => o.id);
+    this.ids.forEach((id, i) => {
+      if (this.records.has(id) && !ids.includes(id)) {
+        for (const below of this.ids.slice(i + 1)) {
+          const record = this.records.get(below);
+          if (record && !record.lost.includes(id)) {
+            this.records.set(below, { ...record, lost: [...record.lost, id] });
+          }
+        }
+      }
+    });
+    this.ids = ids;
+  }
+
+  /** Keeps what ran in the kernel for the next time that the notebook is opened. */
+  private remember(): void {
+    if (!this.kernel) {
+      return;
+    }
+    const done = [...this.records].filter(([, o]) => o.order !== Infinity);
+    const ran: Ran = { ...this.before, ...Object.fromEntries(done) };
+    const text = JSON.stringify(ran);
+    if (text !== this.saved) {
+      this.saved = text;
+      this.memory.save(this.kernel, ran);
+    }
+  }
+
+  private records = new Map<string, IRan>();
+  /** What was remembered of this kernel when the notebook was opened. */
+  private before: Ran = {};
+  private kernel = '';
+  private saved = '{}';
+  /** The code cells as they last stood. */
+  private ids: string[] = [];
   private timer = 0;
   private _changed = new Signal<this, void>(this);
 }
 
 /** The checklists of the notebooks that are open. */
 export class Checklists {
+  constructor(private memory: Memory) {}
+
   of(panel: NotebookPanel): Checklist {
     let found = this.known.get(panel);
     if (!found) {
-      found = new Checklist(panel);
+      found = new Checklist(panel, this.memory);
       this.known.set(panel, found);
     }
     return found;

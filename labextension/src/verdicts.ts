@@ -1,7 +1,8 @@
-import { ICellModel, isCodeCellModel } from '@jupyterlab/cells';
+import { ICellModel, ICodeCellModel, isCodeCellModel } from '@jupyterlab/cells';
 import { VerdictState } from './api';
 
 export const VERDICT_MIME = 'application/vnd.tlnb.verdict+json';
+export const RUN_MIME = 'application/vnd.tlnb.run+json';
 
 export const KINDS = ['data', 'transfer', 'explanation', 'bias'] as const;
 export type Kind = (typeof KINDS)[number];
@@ -48,4 +49,20 @@ export function verdictsOf(cell: ICellModel): IVerdict[] {
     }
   }
   return found;
+}
+
+/** The run folder that an output of `RUN_MIME` names, or ''. */
+export function runOf(data: unknown): string {
+  const run = data && typeof data === 'object' ? (data as { run?: unknown }).run : '';
+  return typeof run === 'string' ? run : '';
+}
+
+/** The runs that the outputs of one cell name. */
+export function runsOf(cell: ICodeCellModel): string[] {
+  const found: string[] = [];
+  for (let i = 0; i < cell.outputs.length; i++) {
+    const { data } = cell.outputs.get(i);
+    found.push(runOf(data[RUN_MIME]), runOf(data[VERDICT_MIME]));
+  }
+  return found.filter(o => o);
 }

@@ -1,12 +1,12 @@
 import { JupyterFrontEnd } from '@jupyterlab/application';
-import { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
+import { INotebookTracker } from '@jupyterlab/notebook';
 import { ReactWidget } from '@jupyterlab/ui-components';
 import { Message } from '@lumino/messaging';
 import * as React from 'react';
 import { CommandIDs } from '../commands';
 import { transferIcon } from '../icons';
 import { isOurs, templateOf } from '../recipe';
-import { folderOf, openReport } from '../report';
+import { folderOf, openReport, showCell } from '../report';
 import { Runs } from '../runs';
 import { Checklist, Checklists, IStep } from '../steps';
 import { Templates } from '../templates';
@@ -87,7 +87,7 @@ export class SidePanel extends ReactWidget {
         ) : (
           <>
             <VerdictList verdicts={checklist.verdicts()} />
-            {steps.length > 0 && <StepList steps={steps} onStep={cell => this.goTo(panel, cell)} />}
+            {steps.length > 0 && <StepList steps={steps} onStep={cell => showCell(this.app, panel, cell)} />}
           </>
         )}
         <RunList runs={this.runs} onReport={path => void openReport(this.app, path)} />
@@ -164,19 +164,6 @@ export class SidePanel extends ReactWidget {
       void this.runs.refresh();
     }
     this.update();
-  }
-
-  private goTo(panel: NotebookPanel, id: string): void {
-    const index = panel.content.widgets.findIndex(o => o.model.id === id);
-    if (index < 0) {
-      return;
-    }
-    this.app.shell.activateById(panel.id);
-    panel.content.deselectAll();
-    panel.content.activeCellIndex = index;
-    panel.content.mode = 'command';
-    void panel.content.scrollToItem(index, 'smart');
-    panel.content.activate();
   }
 
   private checklist: Checklist | null = null;
