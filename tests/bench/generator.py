@@ -68,7 +68,7 @@ def bounds(k, n, level=0.95):
     "Exact bounds of a share (Clopper & Pearson 1934)"
     from scipy.stats import beta
     a = (1 - level)/2
-    return (float(beta.ppf(a, k, n - k + 1)) if k else 0., float(beta.ppf(1 - a, k + 1, n - k)) if k < n else 1.)
+    return (round(float(beta.ppf(a, k, n - k + 1)), 4) if k else 0., round(float(beta.ppf(1 - a, k + 1, n - k)), 4) if k < n else 1.)
 
 
 def shares(results):

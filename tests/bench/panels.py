@@ -1,6 +1,6 @@
 """What the extension costs JupyterLab's start, and how soon the first panel is there: both in a real browser.
 
-    python tests/bench/panels.py [--times 15]"""
+    python tests/bench/panels.py [--times 40]"""
 import argparse, json, os, statistics, sys, tempfile, time
 from pathlib import Path
 
@@ -54,7 +54,7 @@ def first_panel(b):
 
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument('--times', type=int, default=15)
+    p.add_argument('--times', type=int, default=40)
     a = p.parse_args()
     with lab.browser() as b:
         pairs = starts(b, a.times)

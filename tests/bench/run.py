@@ -1,6 +1,6 @@
 """The long measurements, written to docs/benchmarks.md with machine and versions: what `make bench` runs.
 
-    python tests/bench/run.py [--seeds 200] [--labels 40] [--kills 100] [--tables 5000] [--times 15] [--keep generator.jsonl]"""
+    python tests/bench/run.py [--seeds 200] [--labels 40] [--kills 100] [--tables 5000] [--times 40] [--keep generator.jsonl]"""
 import argparse, os, platform, subprocess, sys, time
 from importlib.metadata import version
 from pathlib import Path
@@ -21,7 +21,7 @@ def measured(title, told, *command, **env):
 
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for name, default in (('seeds', 200), ('labels', 40), ('kills', 100), ('tables', 5000), ('times', 15)): p.add_argument(f'--{name}', type=int, default=default)
+    for name, default in (('seeds', 200), ('labels', 40), ('kills', 100), ('tables', 5000), ('times', 40)): p.add_argument(f'--{name}', type=int, default=default)
     p.add_argument('--keep', default='generator.jsonl', help='results that the generator has already')
     a = p.parse_args()
     machine = f'{platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}'
@@ -34,7 +34,7 @@ def main():
         measured('Does a killed run come back?', 'Trainings killed with SIGKILL at random moments, resumed, and compared with an unbroken one.',
             'tests/bench/kill.py', '--kills', a.kills),
         measured('Does any table break it?', 'Tables ruined at random are read, split and assessed, or refused in one line.',
-            '-m', 'pytest', '-q', 'tests/test_fuzz.py', '-k', 'test_mutated_tables', TLNB_FUZZ=str(a.tables)),
+            '-m', 'pytest', 'tests/test_fuzz.py', '-k', 'test_mutated_tables', TLNB_FUZZ=str(a.tables)),
         measured('Is the extension quick?', 'JupyterLab is started in a browser with and without the extension, in turns; the first panel is timed from the click to the screen.',
             'tests/bench/panels.py', '--times', a.times)]
     (ROOT/'docs'/'benchmarks.md').write_text('\n'.join([head, *(text for text, _ in parts)]), encoding='utf-8')
