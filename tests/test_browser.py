@@ -2,10 +2,12 @@
 import json, os, re, shutil, time
 from pathlib import Path
 
+import nbformat
 import pytest
 
 import lab
 from conftest import ROOT
+from tlnb.store import RunFolder
 
 pytest.importorskip('playwright')
 pytestmark = [pytest.mark.skipif(not lab.CHROMIUM, reason='needs chromium'), pytest.mark.xdist_group('wheel'), pytest.mark.timeout(1200)]
@@ -230,6 +232,113 @@ def test_same_result_after_restart(notebook, address):
         return newest.parent.name, o['recipe']['transfer']['strategy'], {k: v.get('value') for k,v in o['arms'].items()}, o['transfer']['gain']
     first = result()
     assert first[1] == 'fine_tuning' and result() == first
+
+
+# ---- side panel and report ----
+
+@pytest.fixture
+def small(page, address, request):
+    "`small(cells)`: a notebook of a few cells that are steps of the template, opened beside the side panel"
+    def make(cells, name=re.sub(r'\W+', '-', request.node.name)):
+        nb = nbformat.v4.new_notebook(metadata=dict(tlnb=dict(template='tabular'), kernelspec=dict(display_name='Python 3', language='python', name='python3')))
+        nb.cells = [nbformat.v4.new_code_cell(code, metadata=dict(tlnb=dict(step=step))) for step,code in cells]
+        nbformat.write(nb, address[1]/f'{name}.ipynb')
+        return show(f'{name}.ipynb', '&reset')
+    def show(path, how=''):
+        page.open(f'lab?token=secret{how}', None)
+        page.open_notebook(path)
+        page.run('tlnb:show-panel')
+        return page,page.page.locator('#tlnb-sidepanel')
+    make.show = show
+    return make
+
+
+def states(side): return {o.get_attribute('data-step'): o.get_attribute('data-state') for o in side.locator('.tlnb-Step[data-step]').all() if o.is_enabled()}
+
+
+def becomes(side, **wanted):
+    "Wait until these steps have these states"
+    for step,state in wanted.items(): side.locator(f'.tlnb-Step[data-step="{step}"][data-state="{state}"]').wait_for()
+
+
+SOURCES = "() => jupyterapp.shell.currentWidget.content.widgets"
+
+@AT_ROOT
+def test_steps_tell_what_is_out_of_date(small):
+    page,side = small([('recipe', 'a = 1'), ('source', 'b = a'), ('data', 'c = b'), ('adapt', 'raise ValueError("no")')])
+    side.get_by_text('not run').first.wait_for()
+    [unrun] = set(states(side).values())
+    page.run_cells()
+    becomes(side, recipe='done', source='done', data='done')
+    assert states(side)['adapt'] not in ('done', unrun)             # it failed: it needs attention
+    page.page.evaluate(f"({SOURCES})()[1].model.sharedModel.setSource('b = a + 1')")
+    side.locator('.tlnb-Step[data-step="source"]:not([data-state="done"])').wait_for()
+    stale = states(side)
+    assert stale['recipe'] == 'done' and stale['source'] == stale['data'] not in ('done', unrun)
+    page.save()
+    page.page.wait_for_timeout(1500)
+    page,side = small.show(page.page.evaluate('jupyterapp.shell.currentWidget.context.path'))
+    becomes(side, recipe='done', source=stale['source'], data=stale['data'])
+    side.locator('.tlnb-Step[data-step="data"]').click()
+    page.page.wait_for_function('jupyterapp.shell.currentWidget.content.activeCellIndex === 2')
+    page.page.evaluate('async () => { await jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart(); }')
+    becomes(side, recipe=unrun, source=unrun, data=unrun)
+
+
+@AT_ROOT
+def test_report_of_a_notebook_that_fails(small):
+    page,_ = small([('recipe', 'a = 1'), ('source', 'boom'), ('data', 'c = 1')])
+    page.page.get_by_role('button', name='Run report').first.click()
+    dialog = page.page.locator('.jp-Dialog')
+    assert dialog.get_by_role('button', name='Open the last report').count() == 0, 'it has none of its own'
+    dialog.get_by_role('button', name='Run all and open the report').click()
+    page.page.locator('.Toastify__toast', has_text='NameError').wait_for()
+    assert page.page.locator('.jp-HTMLViewer').count() == 0
+    assert page.page.evaluate('jupyterapp.shell.currentWidget.content.activeCellIndex') == 1
+
+
+@AT_ROOT
+def test_runs_are_compared_and_deleted(small, address):
+    shutil.rmtree(address[1]/'tlnb-runs', ignore_errors=True)
+    for name,epochs in (('a', 40), ('b', 80)):
+        recipe = dict(modality='tabular', data=dict(path='people.csv', target='income'), train=dict(epochs=epochs))
+        RunFolder(address[1]/'tlnb-runs'/name).create('k', dict(modality='tabular', recipe=recipe, fingerprint='f', created='2026-01-01T00:00:00+00:00'))
+    page,side = small([('recipe', 'a = 1')])
+    for name in 'ab': side.get_by_role('checkbox', name=re.compile(f'Compare .*{name}')).check()
+    side.get_by_role('button', name=re.compile('^Compare')).click()
+    page.page.get_by_text('train.epochs').first.wait_for()
+    shot(page, 'compare')
+    for answer,left in (('Cancel', {'a', 'b'}), ('Delete', {'b'})):
+        side.get_by_role('button', name=re.compile('Delete .*a')).click()
+        page.page.locator('.jp-Dialog').get_by_role('button', name=answer).click()
+        page.page.locator('.jp-Dialog').wait_for(state='detached')
+        page.page.wait_for_timeout(500)
+        assert {o.name for o in (address[1]/'tlnb-runs').iterdir()} == left
+
+
+@AT_ROOT
+def test_cells_from_the_palette(small):
+    page,_ = small([('', 'a = 1')])
+    page.run('tlnb:insert-explanation-cell')
+    page.run('tlnb:insert-bias-check-cell')
+    found = [o['source'] for o in page.cells()]
+    assert len(found) == 3 and any('explain(run)' in o for o in found) and any('check_bias(' in o for o in found) and all(o['count'] is None for o in page.cells())
+
+
+@AT_ROOT
+def test_a_changed_setting_is_written_into_new_notebooks(page, address):
+    "The settings editor stores every key; only what differs from the defaults becomes an argument"
+    from tlnb.cell import read_cell
+    schema = json.loads((ROOT/'labextension'/'schema'/'plugin.json').read_text())['properties']
+    full = {k: o['default'] for k,o in schema.items()}
+    page.open()
+    for name,own in (('as-it-is', {}), ('own', {'run.seeds': 2})):
+        page.page.evaluate("""async o => { const r = await fetch('/lab/api/settings/tlnb:plugin?token=secret', {method: 'PUT', body: JSON.stringify({raw: JSON.stringify(o)}),
+          headers: {'Content-Type': 'application/json', 'X-XSRFToken': document.cookie.match('_xsrf=([^;]*)')?.[1] ?? ''}}); if (!r.ok) throw new Error(await r.text()); }""", full | own)
+        held = read_cell(from_launcher(page, name).recipe())
+        assert ('run.seeds' in held, 'train.epochs' in held) == (bool(own), False), held
+    page.page.evaluate("""async () => { await fetch('/lab/api/settings/tlnb:plugin?token=secret', {method: 'PUT', body: JSON.stringify({raw: '{}'}),
+      headers: {'Content-Type': 'application/json', 'X-XSRFToken': document.cookie.match('_xsrf=([^;]*)')?.[1] ?? ''}}); }""")
 
 
 # ---- training that one can watch, leave and stop ----
