@@ -29,7 +29,8 @@ def main():
         f'`make bench` writes this page. {machine}; ' + ', '.join(f'{o} {version(o)}' for o in PACKAGES) + '.\n')
     parts = [
         measured('Is the verdict right?', 'Pairs of regions in which transfer is planted to help (strong), to be useless (none) or to mislead (conflict). '
-            'Shares of verdicts with exact 95 % bounds; then how often the interval of a gain holds the mean gain of all studies.',
+            'Shares of verdicts with exact 95 % bounds; then how often the interval of a gain holds the mean gain of all studies '
+            '(each study has a source of its own, and an interval does not cover that another source would have been found).',
             'tests/bench/generator.py', '--seeds', a.seeds, '--labels', a.labels, '--keep', a.keep),
         measured('Does a killed run come back?', 'Trainings killed with SIGKILL at random moments, resumed, and compared with an unbroken one.',
             'tests/bench/kill.py', '--kills', a.kills),
