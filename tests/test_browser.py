@@ -332,7 +332,7 @@ def test_a_changed_setting_is_written_into_new_notebooks(page, address):
     schema = json.loads((ROOT/'labextension'/'schema'/'plugin.json').read_text())['properties']
     full = {k: o['default'] for k,o in schema.items()}
     page.open()
-    for name,own in (('as-it-is', {}), ('own', {'run.seeds': 2})):
+    for name,own in (('settings-as-they-are', {}), ('settings-changed', {'run.seeds': 2})):
         page.page.evaluate("""async o => { const r = await fetch('/lab/api/settings/tlnb:plugin?token=secret', {method: 'PUT', body: JSON.stringify({raw: JSON.stringify(o)}),
           headers: {'Content-Type': 'application/json', 'X-XSRFToken': document.cookie.match('_xsrf=([^;]*)')?.[1] ?? ''}}); if (!r.ok) throw new Error(await r.text()); }""", full | own)
         held = read_cell(from_launcher(page, name).recipe())
