@@ -36,7 +36,8 @@ def tlnb():
 @pytest.fixture(scope='session')
 def wheel(tmp_path_factory):
     "The wheel, built where there is no Node"
-    pytest.importorskip('hatchling')
+    for name in ('hatchling', 'hatch_jupyter_builder'): pytest.importorskip(name)
+    if not (ROOT/'tlnb/labextension/static/style.js').exists(): pytest.skip('the extension is not built: make lab')
     to, tools = tmp_path_factory.mktemp('dist'), tmp_path_factory.mktemp('tools')
     for name in ('git', 'sh', 'env'):
         if path := shutil.which(name): (tools/name).symlink_to(path)

@@ -8,6 +8,9 @@ FLAGS = ('--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-bac
 QUIET = {'@jupyterlab/apputils-extension:notification': {'fetchNews': 'false', 'checkForUpdates': False}}
 LENT = 'share/jupyter/lab', 'share/jupyter/labextensions/anywidget', 'share/jupyter/labextensions/@jupyter-widgets', 'share/jupyter/nbconvert', 'share/jupyter/voila'
 CHROMIUM = next(filter(None, map(shutil.which, ('chromium-headless-shell', 'chromium', 'chromium-browser', 'google-chrome'))), None)   # the shell costs a fraction
+# settings of a run that costs little, for a tlnb.ini
+QUICK = ('[run]\nseeds = 2\njobs = 1\n[train]\nepochs = 6\nhead_epochs = 2\n[transfer]\nlabels_needed = false\n[explain]\nitems = 2\nevaluations = 60\n'
+    'background = 20\n[bias]\nbootstrap = 50\n')
 READY = """async () => {
   const w = jupyterapp.shell.currentWidget;
   await w.context.ready; await w.sessionContext.ready; await w.sessionContext.session.kernel.info;

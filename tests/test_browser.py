@@ -12,7 +12,6 @@ from tlnb.store import RunFolder
 pytest.importorskip('playwright')
 pytestmark = [pytest.mark.skipif(not lab.CHROMIUM, reason='needs chromium'), pytest.mark.xdist_group('wheel'), pytest.mark.timeout(1200)]
 
-QUICK = '[run]\nseeds = 2\njobs = 1\n[train]\nepochs = 6\nhead_epochs = 2\n[transfer]\nlabels_needed = false\n[explain]\nitems = 2\nevaluations = 60\nbackground = 20\n[bias]\nbootstrap = 50\n'
 AT_ROOT = pytest.mark.parametrize('address', ['/'], indirect=True, ids=['root'])   # what does not depend on the address
 SHOTS = Path(os.environ['TLNB_SHOTS']) if 'TLNB_SHOTS' in os.environ else None
 
@@ -29,7 +28,7 @@ def chromium():
 @pytest.fixture(scope='module', params=['/', '/user/x/'], ids=['root', 'hub'])
 def address(request, python, tmp_path_factory):
     root,home = tmp_path_factory.mktemp('root'),tmp_path_factory.mktemp('home')
-    (root/'tlnb.ini').write_text(QUICK)
+    (root/'tlnb.ini').write_text(lab.QUICK)
     with lab.server(python, root, home, request.param) as url: yield url,root
 
 
@@ -92,7 +91,7 @@ def test_launcher_to_report(page, address):
     side.get_by_text('not run').first.wait_for()
     cells = page.run_cells()
     assert not [o['failed'] for o in cells if o['failed']]
-    assert page.page.locator('.jp-OutputArea-output .tlnb-panel[role=region]').count() >= 5 or page.panel('Source')
+    assert page.page.locator('.jp-OutputArea-output .tlnb-panel[role=region]').count() >= 5
     side.get_by_text('helped').first.wait_for()
     states = side.locator('.tlnb-Step-state').all_inner_texts()
     assert 'not run' not in ' '.join(states) and sum('done' in o for o in states) >= 10, states
@@ -112,7 +111,6 @@ def test_launcher_to_report(page, address):
 
 
 def test_own_table_through_the_dialog(page, address):
-    shutil.copy(ROOT/'tests'/'conftest.py', address[1]/'note.txt')
     (address[1]/'mine.csv').write_text('a,b,y\n' + ''.join(f'{i},{i%3},{"yes" if i%2 else "no"}\n' for i in range(60)))
     from_launcher(page, 'own', Data='mine.csv', Target='y')
     from tlnb.cell import read_cell
@@ -216,8 +214,6 @@ def test_written_again_after_undo_and_names_with_commas(notebook, address):
 @AT_ROOT
 def test_same_result_after_restart(notebook, address):
     page = notebook
-    page.run_cells('source')
-    panel = page.panel('Source')
     page.run_cells('adapt')
     strategy = page.panel('Strategy')
     strategy.locator('[name="transfer.strategy"]').select_option('fine_tuning')
@@ -331,14 +327,15 @@ def test_a_changed_setting_is_written_into_new_notebooks(page, address):
     from tlnb.cell import read_cell
     schema = json.loads((ROOT/'labextension'/'schema'/'plugin.json').read_text())['properties']
     full = {k: o['default'] for k,o in schema.items()}
+    def settings(own):
+        page.page.evaluate("""async o => { const r = await fetch('/lab/api/settings/tlnb:plugin?token=secret', {method: 'PUT', body: JSON.stringify({raw: JSON.stringify(o)}),
+          headers: {'Content-Type': 'application/json', 'X-XSRFToken': document.cookie.match('_xsrf=([^;]*)')?.[1] ?? ''}}); if (!r.ok) throw new Error(await r.text()); }""", own)
     page.open()
     for name,own in (('settings-as-they-are', {}), ('settings-changed', {'run.seeds': 2})):
-        page.page.evaluate("""async o => { const r = await fetch('/lab/api/settings/tlnb:plugin?token=secret', {method: 'PUT', body: JSON.stringify({raw: JSON.stringify(o)}),
-          headers: {'Content-Type': 'application/json', 'X-XSRFToken': document.cookie.match('_xsrf=([^;]*)')?.[1] ?? ''}}); if (!r.ok) throw new Error(await r.text()); }""", full | own)
+        settings(full | own)
         held = read_cell(from_launcher(page, name).recipe())
         assert ('run.seeds' in held, 'train.epochs' in held) == (bool(own), False), held
-    page.page.evaluate("""async () => { await fetch('/lab/api/settings/tlnb:plugin?token=secret', {method: 'PUT', body: JSON.stringify({raw: '{}'}),
-      headers: {'Content-Type': 'application/json', 'X-XSRFToken': document.cookie.match('_xsrf=([^;]*)')?.[1] ?? ''}}); }""")
+    settings({})
 
 
 # ---- training that one can watch, leave and stop ----

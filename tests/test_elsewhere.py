@@ -8,8 +8,6 @@ import pytest
 import lab
 from conftest import ROOT
 
-QUICK = ('[run]\nseeds = 2\njobs = 1\n[train]\nepochs = 6\nhead_epochs = 2\n[transfer]\nlabels_needed = false\n[explain]\nitems = 2\nevaluations = 60\n'
-    'background = 20\n[bias]\nbootstrap = 50\n')
 PANELS = 'Source', 'Data', 'Strategy', 'Training', 'Report'
 pytestmark = pytest.mark.timeout(900)
 
@@ -19,7 +17,7 @@ def folder(tmp_path_factory):
     "The template in a folder of its own, with settings that cost little"
     from tlnb.gallery import new
     folder = tmp_path_factory.mktemp('elsewhere')
-    (folder/'tlnb.ini').write_text(QUICK)
+    (folder/'tlnb.ini').write_text(lab.QUICK)
     new('tabular', folder/'tabular.ipynb')
     return folder
 

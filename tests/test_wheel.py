@@ -1,23 +1,9 @@
 "The wheel, built where there is no Node and used away from the checkout"
-import json, os, re, shutil, subprocess, sys, sysconfig, venv, zipfile
-from pathlib import Path
+import json, os, re, subprocess, sysconfig, venv, zipfile
 
 import pytest
-from conftest import ROOT
 
-
-@pytest.fixture(scope='module')
-def wheel(tmp_path_factory):
-    for name in ('hatchling', 'hatch_jupyter_builder'): pytest.importorskip(name)
-    if not (ROOT/'tlnb/labextension/static/style.js').exists(): pytest.skip('the extension is not built: make lab')
-    to = tmp_path_factory.mktemp('dist')
-    tools = tmp_path_factory.mktemp('tools')
-    for name in ('git', 'sh', 'env'):
-        if path := shutil.which(name): (tools/name).symlink_to(path)
-    done = subprocess.run([sys.executable, '-m', 'hatchling', 'build', '-t', 'wheel', '-d', str(to)], cwd=ROOT, env={**os.environ, 'PATH': str(tools)},
-        capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    return next(to.glob('*.whl'))
+pytestmark = pytest.mark.xdist_group('wheel')   # beside the browser tests: one wheel serves both
 
 
 def test_content(wheel):

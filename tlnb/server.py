@@ -146,8 +146,9 @@ def notebook_name(
 def _data(root, path, folder):
     "The data at `path`, relative to the notebook's folder"
     spot = root.spot(path.rstrip('/'))
-    if os.path.lexists(spot): root.find(path.rstrip('/')) # no link that leads out
-    if spot.exists(): return Path(os.path.relpath(root.path.resolve()/spot.relative_to(root.path), folder)).as_posix()
+    if os.path.lexists(spot):
+        root.find(path.rstrip('/')) # it is there, and no link leads out
+        return Path(os.path.relpath(root.path.resolve()/spot.relative_to(root.path), folder)).as_posix()
     if re.fullmatch(r'[\w-]+', path): return path
     raise Refusal(404, 'no such data', path, 'choose a file or folder, or leave it empty for the example')
 

@@ -4,7 +4,7 @@
 import argparse, json, os, statistics, sys, tempfile, time
 from pathlib import Path
 
-for name in ('OMP_NUM_THREADS',): os.environ.setdefault(name, '1')
+os.environ.setdefault('OMP_NUM_THREADS', '1')
 sys.path[:0] = [str(Path(__file__).resolve().parents[2]), str(Path(__file__).resolve().parents[1])]
 import lab  # noqa: E402
 
