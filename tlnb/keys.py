@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['DEFAULTS', 'MODALITIES', 'SECTIONS', 'KEYS', 'Key', 'check', 'Section', 'Run', 'Data', 'Source', 'Transfer', 'Train',
-           'Tabular', 'Explain', 'Bias', 'keys', 'parse']
+           'Tabular', 'Vision', 'Explain', 'Bias', 'keys', 'parse']
 
 # %% ../nbs/02_keys.ipynb #1bbcc405
 import csv,math,os
@@ -103,6 +103,7 @@ class Run(Section):
     seeds:int     = _key('judgement', lo=1, hi=50)
     offline:bool  = _key('place')
     cache:str     = _key('place')
+    cache_gb:float = _key('place', lo=0)
     folder:str    = _key('place')
     jobs:int      = _key('place', lo=0)
     device:str    = _key('training', 'auto', 'cpu', 'cuda', 'mps')
@@ -123,7 +124,9 @@ class Data(Section):
     group:str           = _key()
     drop:list[str]      = _key()
     keep:list[str]      = _key()
-    task:str            = _key('training', 'auto', 'classification', 'regression')
+    task:str            = _key('training', 'auto', 'classification', 'multilabel', 'regression')
+    separator:str       = _key()
+    choices:str         = _key()
     judged:float        = _key(lo=.05, hi=.5)
     inner:float         = _key(lo=.1, hi=.5)
 
@@ -138,7 +141,7 @@ class Source(Section):
 @dataclass(frozen=True)
 class Transfer(Section):
     "How it is transferred, and when that counts as help."
-    strategy:str         = _key('judgement', 'auto', 'feature_extraction', 'fine_tuning', 'source_unchanged')
+    strategy:str         = _key('judgement', 'auto', 'feature_extraction', 'fine_tuning', 'domain_adaptation', 'source_unchanged')
     baselines:list[str]  = _key('judgement', 'majority', 'simple', 'from_scratch')
     metric:str           = _key('judgement', 'auto', 'accuracy', 'balanced_accuracy', 'f1', 'roc_auc', 'pr_auc', 'log_loss', 'ece',
                                 'mae', 'rmse', 'r2')
@@ -169,6 +172,20 @@ class Tabular(Section):
     max_categories:int = _key(lo=1)
 
 @dataclass(frozen=True)
+class Vision(Section):
+    "What only pictures have."
+    size:int              = _key(lo=0, hi=1024)
+    fit:str               = _key('training', 'crop', 'squash', 'pad')
+    augment:str           = _key('training', 'none', 'light', 'usual', 'strong')
+    views:int             = _key(lo=0, hi=100)
+    mix:str               = _key('training', 'none', 'mixup', 'cutmix')
+    label_smoothing:float = _key(lo=0, hi=.5)
+    freeze_norm:str       = _key('training', 'auto', 'yes', 'no')
+    grow:bool             = _key()
+    tta:bool              = _key()
+    scratch:str           = _key('training', 'auto', 'same', 'tiny')
+
+@dataclass(frozen=True)
 class Explain(Section):
     "How much is explained."
     items:int            = _key('judgement', lo=1)
@@ -187,7 +204,7 @@ class Bias(Section):
 
 # %% ../nbs/02_keys.ipynb #8796739b
 MODALITIES = 'tabular','vision','text'
-SECTIONS = {o.__name__.lower(): o for o in (Run, Data, Source, Transfer, Train, Tabular, Explain, Bias)}
+SECTIONS = {o.__name__.lower(): o for o in (Run, Data, Source, Transfer, Train, Tabular, Vision, Explain, Bias)}
 
 def _keys():
     for section,cls in SECTIONS.items():
