@@ -26,7 +26,10 @@ from .target import make_target
 _registry = {
     ('modality', 'tabular'): 'tlnb.tabular.modality:TabularModality',
     ('featurizer', 'tabular'): 'tlnb.tabular.carry:TabularFeaturizer',
-    ('masker', 'tabular'): 'tlnb.tabular.masker:TabularMasker'}
+    ('masker', 'tabular'): 'tlnb.tabular.masker:TabularMasker',
+    ('modality', 'vision'): 'tlnb.vision.modality:VisionModality',
+    ('featurizer', 'vision'): 'tlnb.vision.carry:VisionFeaturizer',
+    ('masker', 'vision'): 'tlnb.vision.masker:VisionMasker'}
 
 # %% ../nbs/12_dataset.ipynb #2d81d9d3
 def register(
