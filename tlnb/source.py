@@ -29,6 +29,7 @@ class Fitted:
     prep: object      # preprocessing, as `Modality.prepare` made it
     model: object     # torch module
     info: dict = field(default_factory=dict)  # name, origin, parameters, licence, trained_on, year, limits
+    moments: dict = None # mean [F] and cov [F, F] of its features on the rows that it learned from, where they are known
 
     @property
     def kind(self): return protocol('modality', self.modality)
@@ -52,6 +53,7 @@ def save_fitted(
     "Write `model.safetensors` and then `model.json`, each atomically; `StoreError` where the disk refuses"
     folder = Path(folder)
     save_tensors(folder/'model.safetensors', {k: v.detach().cpu().contiguous() for k,v in fitted.model.state_dict().items()})
+    if fitted.moments: save_tensors(folder/'moments.safetensors', {k: np.asarray(v, 'float32') for k,v in fitted.moments.items()})
     info = {**fitted.info, 'parameters': fitted.parameters, 'sha256': _sha(folder/'model.safetensors')}
     meta = dict(schema=SCHEMA, modality=fitted.modality, task=fitted.task, classes=fitted.classes, prep=fitted.prep.to_dict(),
         arch=getattr(fitted.model, 'arch', {}), info=info)
@@ -74,7 +76,8 @@ def load_fitted(
     model = kind.model(prep, meta['task'], len(meta['classes']) or 1, None, meta['arch'])
     try: model.load_state_dict(load_tensors(weights, 'torch'))
     except RuntimeError: raise SourceError('the weights do not fit the architecture', folder, 'fetch or train the model again') from None
-    return Fitted(meta['modality'], meta['task'], meta['classes'], prep, model.eval(), meta['info'])
+    moments = load_tensors(f) if (f := Path(folder)/'moments.safetensors').is_file() else None
+    return Fitted(meta['modality'], meta['task'], meta['classes'], prep, model.eval(), meta['info'], moments)
 
 # %% ../nbs/20_source.ipynb #c38921d9
 @patch
