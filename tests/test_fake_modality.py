@@ -1,5 +1,6 @@
 "A modality of 50 lines goes through every stage: if it cannot, the protocol is wrong."
 import json
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -21,7 +22,8 @@ def numbers(frame): return np.array([[float(v) for v in s.split()] for s in fram
 
 # ---- the modality: 50 lines
 class Scale:
-    def __init__(self, mean, std): self.mean,self.std,self.target = mean,std,None
+    target = None
+    def __init__(self, mean, std): self.mean,self.std = mean,std
     def to_dict(self): return dict(mean=self.mean, std=self.std)
 
 class Linear:
@@ -43,19 +45,21 @@ class Signals:
         return source.prep if source else Scale(float(x.mean()), float(x.std()))
     def model(self, prep, task, n_out, recipe=None, arch=None):
         from torch import nn
-        m = nn.Sequential(nn.Sequential(nn.Linear(6, 8), nn.ReLU()), nn.Linear(8, n_out))
-        m.arch = dict(n_out=n_out)
-        return m
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.features,self.head,self.arch = nn.Sequential(nn.Linear(6, 8), nn.ReLU()), nn.Linear(8, n_out), dict(n_out=n_out)
+            def forward(self, x): return self.head(self.features(x))
+        return Net()
     def learner(self, model, prep, dataset, fit_rows, valid_rows, recipe, seed):
         from fastai.data.core import DataLoaders
         from fastai.learner import Learner
         from fastai.losses import CrossEntropyLossFlat
-        from tlnb.tabular.learner import Rows, TableLoader
+        from tlnb.loaders import BatchLoader, Tensors
         import torch
-        def rows(r): return Rows(self.tensor(prep, dataset.frame.iloc[r]), torch.tensor(dataset.y[r]))
-        loaders = [TableLoader(rows(fit_rows), bs=16, shuffle=True, seed=seed), TableLoader(rows(valid_rows), bs=999)]
-        for dl in loaders: dl.n_inp = 1
-        return Learner(DataLoaders(*loaders), model, loss_func=CrossEntropyLossFlat(), splitter=lambda m: [list(o.parameters()) for o in m])
+        def rows(r): return Tensors(self.tensor(prep, dataset.frame.iloc[r]), torch.tensor(dataset.y[r]))
+        loaders = [BatchLoader(rows(fit_rows), bs=16, shuffle=True, seed=seed), BatchLoader(rows(valid_rows), bs=999)]
+        return Learner(DataLoaders(*loaders), model, loss_func=CrossEntropyLossFlat(), splitter=lambda m: [list(o.parameters()) for o in (m.features, m.head)])
     def tensor(self, prep, frame):
         import torch
         return torch.tensor((numbers(frame) - prep.mean)/prep.std, dtype=torch.float32)
@@ -74,11 +78,22 @@ class Halves:
         out = np.where(np.repeat(hidden, 3, axis=1)[:, None], b[None], x[:, None]).reshape(-1, 6)
         return pd.DataFrame(dict(signal=[' '.join(f'{v:.6f}' for v in row) for row in out]))
 
+@dataclass
+class Carried:
+    classes:list
+    share:float = 1.
+    def to_dict(self): return vars(self)
+
 class Copy:
     def carry(self, source, dataset, prep, recipe):
         net = dataset.kind.model(prep, dataset.task, len(dataset.classes))
         net.load_state_dict(source.model.state_dict())
-        return net, dict(share=1.)
+        return net, Carried(dataset.classes)
+    def embed(self, model, prep, frame, view=0, seed=0):
+        import torch
+        with torch.no_grad(): return model.features(Signals().tensor(prep, frame)).numpy()
+    def bank_key(self, model, prep): return 'signals' # kept on disk, to go that way too
+    def views(self, recipe): return 0
 # ---- end of the modality
 
 
@@ -91,7 +106,7 @@ def recipes(tmp_path, monkeypatch):
     for kind, o in (('modality', Signals), ('masker', Halves), ('featurizer', Copy)): register(kind, 'signals', o)
     signals(300).to_csv(tmp_path/'source.csv', index=False)
     signals(160, .5, 1).to_csv(tmp_path/'target.csv', index=False)
-    settings = {'data.target': 'rises', 'data.sensitive': ['who'], 'train.epochs': 6, 'run.seeds': 2, 'run.jobs': 1, 'bias.bootstrap': 200, 'explain.items': 2}
+    settings = {'data.target': 'rises', 'data.sensitive': ['who'], 'train.epochs': 6, 'run.seeds': 2, 'run.jobs': 1, 'bias.bootstrap': 200, 'explain.items': 2, 'run.cache': str(tmp_path/'cache')}
     def make(name, **more): return Recipe.of('signals', {**settings, 'data.path': str(tmp_path/f'{name}.csv'), **more})
     return make
 

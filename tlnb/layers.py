@@ -8,9 +8,10 @@ __all__ = ['layers', 'phases', 'schedule', 'regularisation_words']
 # %% ../nbs/25_layers.ipynb #1cdba6fb
 from pathlib import Path
 
-from .arms import ARMS, Work, _alone, _network, _phases
+from .arms import ARMS, phases as arm_phases
 from .source import find_source
 from .training import layer_rates, one_cycle
+from .work import Work, alone, network
 
 # %% ../nbs/25_layers.ipynb #59901a64
 def _group_names(model, groups):
@@ -29,10 +30,10 @@ def layers(
     "The layer groups of the network that this arm would train, the head last: name and parameters; `SourceError` where the source cannot be used"
     recipe, seed = dataset.recipe, dataset.recipe.run.seed
     if source is None and recipe.source.name: source = find_source(recipe, dataset, None)
-    with _alone(seed):
+    with alone(seed):
         fit, valid = dataset.inner(seed)
         w = Work(dataset, recipe, seed, Path(), source and source.fitted(), fit, valid, None, None)
-        prep, model, _ = _network(arm, w)
+        prep, model, _ = network(arm, w)
         learner = w.kind.learner(model, prep, dataset, fit[:2], valid[:2], recipe, seed) # it knows the groups; two rows are enough for that
         groups = [list(g) for g in learner.splitter(learner.model)]
     return [dict(name=n, parameters=sum(p.numel() for p in g)) for n,g in zip(_group_names(learner.model, groups), groups)]
@@ -50,7 +51,7 @@ def phases(
         first = groups + p.freeze_to if p.freeze_to < 0 else p.freeze_to
         full = [None]*groups if p.lr == 'find' else layer_rates(float(p.lr), factor, groups)
         return [0 if i < first else r for i,r in enumerate(full)]
-    return [dict(name=p.name, epochs=p.epochs, rates=rates(p)) for p in _phases(arm, train) if p.epochs > 0]
+    return [dict(name=p.name, epochs=p.epochs, rates=rates(p)) for p in arm_phases(arm, train) if p.epochs > 0]
 
 def schedule(
     plan:list,     # `phases`

@@ -8,11 +8,13 @@ __all__ = ['WORDS', 'Carried', 'layout', 'TabularFeaturizer']
 # %% ../../nbs/tabular/20_carry.ipynb #327afef4
 from dataclasses import asdict, dataclass
 
+import numpy as np
 import pandas as pd
 import torch
 
 from ..html import table
-from .learner import TableNet
+from .learner import TableNet, to_tensors
+from .schema import TableSchema
 
 # %% ../../nbs/tabular/20_carry.ipynb #271b6aff
 WORDS = {'carried': 'carried over', 'new': 'new here: starts neutral', 'absent': 'known to the source, not here: counts as missing',
@@ -101,3 +103,20 @@ class TabularFeaturizer:
             count += sum(p.numel() for p in a.parameters())
         classes,n = _carry_head(net, old, source, prep.target, dataset.classes)
         return net, Carried(prep.origin, classes, round((count + n)/sum(p.numel() for p in net.parameters()), 4))
+
+    @torch.no_grad()
+    def embed(self,
+        model:TableNet,    # the network; it is left in the mode that it was in
+        prep:TableSchema,  # its preprocessing
+        frame,             # raw rows
+        view:int=0, seed:int=0,  # a table has one view only
+    )->np.ndarray:
+        "Features of rows, [n, F] float32"
+        was = model.training
+        model.eval()
+        out = model.features(*to_tensors(prep, frame)).numpy()
+        model.train(was)
+        return out
+
+    def bank_key(self, model, prep): "Features of a table cost less than reading them: they are not kept on disk"
+    def views(self, recipe): return 0
