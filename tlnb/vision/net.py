@@ -189,7 +189,10 @@ class Net(nn.Module):
         "One vector a picture: [n, 3, h, w] to [n, n_features]"
         return _vit(self.body, x) if hasattr(self.body, 'conv_proj') else self.body(x).flatten(1)
 
-    def forward(self, x): return self.head(self.features(x))
+    def forward(self, x):
+        if not self.arch.get('places'): return self.head(self.features(x))
+        w,b = self.head.linear.weight[:,:,None,None],self.head.linear.bias # as SqueezeNet was trained: it judges each place, and takes the mean of that
+        return F.relu(F.conv2d(self.body.features(x), w, b)).mean((2, 3))
 
     def groups(self)->list[list]:
         "Parameters by layer group, the head last"
@@ -198,11 +201,11 @@ class Net(nn.Module):
 
 # %% ../../nbs/vision/12_net.ipynb #5954b0fb
 def build(
-    arch:dict,  # library, name, n_out, dropout
+    arch:dict,  # library, name, n_out, dropout; `places` for SqueezeNet with the classifier that it came with
 )->nn.Module:
     "A network with fresh weights under the current torch seed; `SourceError` for a name that its library lacks"
     library,name = arch['library'],arch['name']
-    arch = {k: arch.get(k, v) for k,v in dict(library='', name='', n_out=1, dropout=0.).items()}
+    arch = {k: arch.get(k, v) for k,v in dict(library='', name='', n_out=1, dropout=0.).items()} | {k: True for k in ('places',) if arch.get(k)}
     if library not in LIBRARIES: raise SourceError('no such library of networks', repr(library), nearest(library, LIBRARIES))
     known = names(library)
     if name.partition('.')[0] not in known: raise SourceError(f'{library} has no such network', repr(name), nearest(name, known))
