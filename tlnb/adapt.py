@@ -112,18 +112,27 @@ def fitted(self:Run, arm:str=None, seed:int=None):
     if arm is not None and seed is None: s = self.seeds[0]
     return load_fitted(self.piece(arm or a, s))
 
+def _as_frame(items, known):
+    "Items as a frame: a frame, rows as dicts, or, where the data has one column, what stands in it"
+    if isinstance(items, pd.DataFrame): return items
+    if len(known) == 1 and (isinstance(items, (str, os.PathLike)) or not hasattr(items, '__iter__')): items = [items]
+    items = list(items) if not isinstance(items, dict) else items
+    if len(known) == 1 and not isinstance(items, dict) and not (items and isinstance(items[0], dict)):
+        return pd.DataFrame({known[0]: pd.Series([os.fspath(o) if isinstance(o, os.PathLike) else o for o in items], dtype=object)})
+    return pd.DataFrame(items)
+
 @patch
 def predict(self:Run,
-    items, # Rows as the data has them, a frame or a list of dicts; the target is not needed, a column that is not there counts as missing
+    items, # Rows as the data has them, a frame or a list of dicts (pictures: paths or pictures); the target is not needed, a column that is not there counts as missing
 )->pd.DataFrame:
     "One row per item: `predicted`, and for classes a probability each; `DataError` where no column of the data is there"
-    items = items if isinstance(items, pd.DataFrame) else pd.DataFrame(items)
-    known = self.folder.read_json('dataset.json')['columns']
+    known,ds = self.folder.read_json('dataset.json')['columns'],self.dataset
+    items = _as_frame(items, known)
     if not set(known) & set(items.columns): raise DataError('no known column', ', '.join(map(str, items.columns[:5])), 'known: ' + ', '.join(known[:10]))
-    p, classes = self.fitted().score(items), self.dataset.classes
-    if not classes: return pd.DataFrame({'predicted': p[:, 0]}, index=items.index)
-    return pd.DataFrame(p, columns=[f'p({c})' for c in classes], index=items.index).assign(
-        predicted=np.array(classes)[p.argmax(1)])[['predicted', *(f'p({c})' for c in classes)]]
+    p,classes = self.fitted().score(items),np.array(ds.classes)
+    if not len(classes): return pd.DataFrame({'predicted': p[:, 0]}, index=items.index)
+    said = [f'{self.recipe.data.separator or ";"}'.join(classes[o]) for o in p > .5] if ds.task == 'multilabel' else classes[p.argmax(1)]
+    return pd.DataFrame(p, columns=[f'p({c})' for c in classes], index=items.index).assign(predicted=said)[['predicted', *(f'p({c})' for c in classes)]]
 
 @patch(as_prop=True)
 def learner(self:Run):
@@ -273,6 +282,7 @@ def adapt(
     fresh:bool=False,     # Train anew although the run is there
     wait:float=0,         # Seconds to wait for another process that holds the run
     begun=None,           # (RunFolder) -> None, called when the run folder is there and training is about to begin
+    ranking=None,         # `Ranking` of sources that this run stands beside, for its report
 )->Run:
     "Train the recipe's transfer arms with every seed, or go on where that was left; raises `StoreError`, `SourceError`, `RecipeError`"
     dataset,recipe = _agreed(dataset, recipe)
@@ -288,6 +298,7 @@ def adapt(
         if known: _differs(place, key, recipe, dataset.fingerprint)
         place.clear_stop()
         _describe(place, key, dataset, recipe, source_hash)
+        if ranking is not None: place.write_json('ranking.json', ranking.to_dict())
         if begun: begun(place)
         if material: source = find_source(recipe, dataset, place, lambda *_: _prepare_source(material, place))
         place.write_json('run.json', {**place.meta, 'source': source})
