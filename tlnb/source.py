@@ -8,6 +8,7 @@ __all__ = ['Fitted', 'save_fitted', 'load_fitted', 'best_piece', 'find_source', 
 # %% ../nbs/20_source.ipynb #33b05bc7
 import hashlib, json
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from .dataset import load, protocol
 from .errors import SourceError, TlnbError, nearest
 from .metrics import better, headline
 from .registry import SCHEMA, Source, describe, read_description, sources
-from .store import atomic_write, load_tensors, save_tensors, to_json
+from .store import atomic_write, cache_folder, load_tensors, save_tensors, to_json
 
 # %% ../nbs/20_source.ipynb #1e588026
 @dataclass
@@ -83,7 +84,7 @@ def load_fitted(
 @patch
 def fitted(self:Source)->Fitted:
     "The model itself; `SourceError` where it cannot be used"
-    return load_fitted(self.folder)
+    return load_fitted(self.folder) if self.folder else protocol('featurizer', self.modality).fitted(self)
 
 # %% ../nbs/20_source.ipynb #63a7fc37
 def best_piece(
@@ -101,17 +102,36 @@ def best_piece(
     return max(best, key=lambda o: o[0])[1]
 
 # %% ../nbs/20_source.ipynb #e65642ee
-def _named(name):
-    "The `Source` that `source.name` means"
-    listed = {s.name: s for s in sources()}
-    path = Path(name).expanduser()
-    if name in listed and not path.is_dir(): return listed[name]
-    if not path.is_dir():
-        raise SourceError('no such source', repr(name), nearest(name, listed) + '; or give the folder of a model or of an earlier run')
+def _in_folder(path):
+    "The `Source` of a model folder or of an earlier run"
     for run in (path, path/'run'):
         if (run/'model.json').is_file(): return describe(run)
         if (run/'arms').is_dir(): return describe(best_piece(run), run.name if run == path else path.name, 'an earlier run')
     raise SourceError('neither a model nor a run', path, 'give a folder with model.json or run.json')
+
+def _installed(name):
+    "The `Source` of a package that carries a model, found without importing it; None where there is none"
+    try: spec = find_spec(name) if name.isidentifier() else None
+    except (ImportError, ValueError): return None
+    roots = [Path(o) for o in (spec.submodule_search_locations or [])] if spec else []
+    found = [f.parent for r in roots for deep in ('', '*/', '*/*/') for f in sorted(r.glob(f'{deep}model.json'))]
+    if len(found) > 1: raise SourceError(f'the package carries {len(found)} models', name, 'give the folder of one: ' + ', '.join(map(str, found[:3])))
+    return describe(found[0], name, 'an installed package') if found else None
+
+def _named(recipe):
+    "The `Source` that `source.name` means"
+    name = recipe.source.name
+    path,listed = Path(name).expanduser(),{s.name: s for s in sources(cache=cache_folder(recipe))}
+    if path.is_dir(): return _in_folder(path)
+    here = listed.get(name)
+    if here and (here.offline or here.modality != recipe.modality): return here
+    if here and recipe.run.offline: raise SourceError('the weights are not here, and run.offline = true', name, here.cure)
+    if here or path.is_file() or set(name) & set('.:/'): # a network of a library, or a file of weights
+        ask = getattr(protocol('featurizer', recipe.modality), 'source', None)
+        if ask and (found := ask(name, recipe)): return found
+    if found := _installed(name): return found
+    raise SourceError('no such source', repr(name), nearest(name, [k for k,s in listed.items() if s.modality == recipe.modality], 'tlnb sources lists them') +
+        '; or give the folder of a model or of an earlier run')
 
 def find_source(
     recipe,      # resolved `Recipe`: source.name or source.data
@@ -124,9 +144,10 @@ def find_source(
     if name and data: raise SourceError('two sources', f'source.name = {name!r}, source.data = {data!r}', 'name one of them')
     if not (name or data): return None
     if data: train(dataset, recipe, folder)
-    source = describe(folder.path/'source', origin='trained here') if data else _named(name)
+    source = describe(folder.path/'source', origin='trained here') if data else _named(recipe)
     if source.modality != dataset.modality:
         raise SourceError(f'a source for {source.modality} data', repr(source.name), f'choose one for {dataset.modality} data: tlnb sources')
+    if getattr(dataset.kind, 'any_task', False) or not source.folder: return source # its features serve every task
     task = read_description(source.folder)['task']
     if task != dataset.task: raise SourceError(f'a source for {task}', repr(source.name), f'the target here is one of {dataset.task}: choose another source, or set data.task')
     return source
