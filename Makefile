@@ -1,5 +1,5 @@
 # lab    JupyterLab on ./workspace, the template in it (LAB='--allow-root --no-browser': options for JupyterLab)
-# demo   the tabular template, headless, on data that needs no network
+# demo   a template, headless, on data that needs no network (TEMPLATE=tabular or vision)
 # test   all that continuous integration runs
 # bench  the long measurements, written to docs/benchmarks.md (some hours)
 # docs   README.md from nbs/index.ipynb
@@ -9,6 +9,7 @@
 .DEFAULT_GOAL := demo
 
 PYTHON ?= python3
+TEMPLATE ?= tabular
 UV := $(or $(shell command -v uv),.uv/bin/uv)
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
@@ -43,7 +44,7 @@ $(BIN)/python: | $(filter .uv/bin/uv,$(UV))
 # exit 1 of `tlnb run` means that a gate said no: a finding about the data, not a failure
 demo: .venv/ready-run
 	@rm -rf demo
-	@$(BIN)/tlnb run tabular --offline --out demo; code=$$?; \
+	@$(BIN)/tlnb run $(TEMPLATE) --offline --out demo; code=$$?; \
 	if [ $$code -eq 1 ]; then echo 'A gate said no. That is a finding about the data; the demo itself has worked.'; \
 	else exit $$code; fi
 
