@@ -39,12 +39,14 @@ def _new(args):
 
 def _sources(args):
     from tlnb.source import sources
-    names = ['name', 'origin', 'modality', 'parameters', 'size_bytes', 'licence', 'trained_on', 'year', 'offline']
+    names = ['name', 'origin', 'modality', 'parameters', 'size_bytes', 'input_size', 'licence', 'trained_on', 'year', 'offline']
     listed = sources(args.modality)
     found = [o.to_dict() for o in listed]
     if args.json: print(json.dumps(found, indent=2))
     elif not found: print(listed.NONE)
-    else: _print([[{True: 'yes', False: 'no'}.get(o[k], o[k]) if k == 'offline' else o[k] for k in names] for o in found], names)
+    else:
+        _print([[{True: 'yes', False: 'no'}[o[k]] if k == 'offline' else '' if o[k] is None else o[k] for k in names] for o in found], names)
+        if away := [o for o in listed if not o.offline]: print(f'\nWhat is not offline yet needs its weights once; such as {away[0].name}: {away[0].cure}')
     return 0
 
 # %% ../nbs/95_cli.ipynb #9274fdda

@@ -42,7 +42,7 @@ class Health:
     disk_free_gb:float       # Free where the user stands, GB
     packages:dict            # name -> version, None where it is missing
     templates:list           # Names
-    sources:list             # [{name, modality, offline}]
+    sources:list             # [{name, modality, offline, cure}]
     lab:dict                 # frontend: version of the extension that JupyterLab finds, or None; server: are its routes enabled?
     settings:dict            # key -> {value, origin}
     problems:list=field(default_factory=list)
@@ -136,7 +136,7 @@ def _tell(what, empty):
 
 def _sources():
     from tlnb.source import sources
-    return [dict(name=o.name, modality=o.modality, offline=o.offline) for o in sources()]
+    return [dict(name=o.name, modality=o.modality, offline=o.offline, cure=o.cure) for o in sources()]
 
 # %% ../nbs/91_doctor.ipynb #85bd103c
 def doctor(
@@ -161,12 +161,18 @@ def _look(folder, asked):
     names,p4 = _tell(lambda: [o.name for o in templates()], [])
     srcs,p5 = _tell(_sources, [])
     if not any(o['offline'] for o in srcs) and not p5: p5 = [Problem('no source model is here', 'reinstall tlnb: pip install --force-reinstall tlnb', False)]
+    p5 = [o for o in p5 if o not in p3]
     lab,p6 = handshake()
     dev,p2 = asked.result()
     return Health(tlnb=tlnb.__version__, device=dev, packages=found, templates=names, sources=srcs, settings=settings, lab=lab,
         problems=p0+p1+p2+p3+p4+p5+p6, **machine)
 
 # %% ../nbs/91_doctor.ipynb #705c9e78
+def _away(sources):
+    "What to do about sources whose weights are not here"
+    away = [o for o in sources if not o['offline']]
+    return [('', f'{len(away)} more need their weights once (tlnb sources); such as {away[0]["name"]}: {away[0]["cure"]}')] if away else []
+
 def as_text(
     h:Health, # What `doctor` found
 )->str:
@@ -175,7 +181,7 @@ def as_text(
         ('machine', f'{h.cores} cores, {h.memory_gb or "?"} GB memory, {h.disk_free_gb} GB free here'),
         ('templates', ', '.join(h.templates) or 'none'),
         ('JupyterLab', f"extension {h.lab['frontend'] or 'missing'}, routes {'enabled' if h.lab['server'] else 'not enabled'}"),
-        ('sources', ', '.join(o['name'] + ('' if o['offline'] else ' (needs the network)') for o in h.sources) or 'none'), ('', '')]
+        ('sources', ', '.join(o['name'] for o in h.sources if o['offline']) or 'none'), *_away(h.sources), ('', '')]
     rows += [(k, v or 'missing') for k,v in h.packages.items()] + [('', '')]
     rows += [(k, f"{o['value'] or '(empty)'}  [{o['origin']}]") for k,o in h.settings.items()] + [('', '')]
     wide = max(len(k) for k,_ in rows)

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['SCHEMA', 'SHIPPED', 'read_description', 'Source', 'describe', 'library_folders', 'place', 'Sources', 'known',
-           'sources']
+           'of_library', 'sources']
 
 # %% ../nbs/08_registry.ipynb #e46c71db
 import json, os
@@ -125,11 +125,20 @@ class Sources(list):
         head = ['name', 'origin', 'parameters', 'input_size', 'licence', 'trained_on', 'year', 'offline', 'limits']
         return table([[getattr(s, k) for k in head] for s in self], [k.replace('_', ' ') for k in head], 'Source models')
 
+def _entries(): return json.loads((SHIPPED/'sources.json').read_text(encoding='utf-8'))
+
 def known(
     cache=None, # the cache folder; None: as the settings say
 )->list:
     "Pretrained models of other libraries that `sources.json` lists"
-    return [place(Source(**o, offline=False, folder=''), cache) for o in json.loads((SHIPPED/'sources.json').read_text(encoding='utf-8'))]
+    cache = cache or cache_folder()
+    return [place(Source(**o, offline=False, folder=''), cache) for o in _entries()]
+
+def of_library(
+    name:str,  # a name or a path
+)->bool:
+    "Does it name a network of another library, whatever dots are in it?"
+    return name.partition(':')[0] in ('torchvision', 'timm') or any(o['name'] == name for o in _entries())
 
 def sources(
     modality:str=None,  # tabular, vision, text; None: all

@@ -17,6 +17,7 @@ from .cell import Expression, edit_cell, find_cell, read_cell
 from .errors import RecipeError, StoreError, nearest
 from .gallery import templates
 from .recipe import Recipe
+from .registry import of_library
 from .store import disk_errors
 
 # %% ../nbs/92_request.ipynb #7397d778
@@ -70,10 +71,11 @@ def at(
     folder:Path, # Folder from which relative paths count
 )->dict:
     "`values` with absolute paths"
-    def place(v):
+    def place(k, v):
         p = Path(folder)/Path(v).expanduser()
+        if k == 'source.name' and of_library(v) and not p.exists(): return v
         return str(p.resolve()) if p.exists() or Path(v).suffix or os.sep in v else v
-    return {k: place(v) if k in PATHS and isinstance(v, str) and v else v for k,v in values.items()}
+    return {k: place(k, v) if k in PATHS and isinstance(v, str) and v else v for k,v in values.items()}
 
 # %% ../nbs/92_request.ipynb #51ac2de7
 def change(

@@ -12,6 +12,7 @@ from .errors import TlnbError
 from .html import Html, Sorted, table, to_html
 from .panel import Panel, heading, own, panel_keys, propose
 from .registry import Sources, describe, sources
+from .store import cache_folder
 
 # %% ../nbs/52_source_panel.ipynb #db75e221
 def size_words(
@@ -31,11 +32,12 @@ def sources_html(
     ranks=None,  # name -> transferability, once it was measured
 )->Html:
     "A source a row; numbers sort as numbers"
-    head = ['source', 'choose', *(['transferability'] if ranks else []), 'origin', 'size', 'parameters', 'trained on', 'year', 'licence', 'offline']
+    sized = any(o.input_size for o in found)
+    head = ['source', 'choose', *(['transferability'] if ranks else []), 'origin', 'size', 'parameters', *(['pixels'] if sized else []), 'trained on', 'year', 'licence', 'offline']
     def row(o):
         rank = [] if not ranks else [ranks[o.name] if ranks.get(o.name) is not None else None]
         return [own(o.name), _use(o.name), *rank, own(o.origin), Sorted(size_words(o.size_bytes), o.size_bytes), Sorted(f'{o.parameters:,}', o.parameters),
-            own(o.trained_on, 80) if o.trained_on else None, None if o.year is None else Sorted(str(o.year), o.year), own(o.licence) if o.licence else None, bool(o.offline)]
+            *([o.input_size] if sized else []), own(o.trained_on, 80) if o.trained_on else None, None if o.year is None else Sorted(str(o.year), o.year), own(o.licence) if o.licence else None, bool(o.offline)]
     return table([row(o) for o in found], head, 'Source models', sortable=True)
 
 # %% ../nbs/52_source_panel.ipynb #9ad0f6fe
@@ -43,20 +45,26 @@ def card_html(
     source, # `Source`
 )->Html:
     "All that is known about one source"
-    named = dict(limits='known limits', trained_on='trained on', size_bytes='bytes')
-    said = source.to_dict()
+    named = dict(limits='known limits', trained_on='trained on', size_bytes='bytes', input_size='pixels')
+    said = source.to_dict() | dict(cure=source.cure)
     rows = [(named.get(k, k.replace('_', ' ')), f'{said[k]:,}' if k in ('parameters', 'size_bytes') else own(said[k], 2000) if isinstance(said[k], str) and said[k] else
-        None if said[k] == '' else str(said[k]) if k == 'year' else said[k]) for k in ('limits', 'trained_on', 'licence', 'origin', 'year', 'parameters', 'size_bytes', 'offline', 'sha256', 'folder')]
+        None if said[k] == '' else str(said[k]) if k == 'year' else said[k]) for k in ('limits', 'trained_on', 'licence', 'origin', 'year', 'parameters', 'size_bytes', 'input_size', 'offline', 'cure', 'sha256', 'folder', 'file') if k not in ('input_size', 'cure', 'file') or said[k]]
     return Html(f'<details><summary>Card of {own(source.name)}</summary>{table(rows)}</details>')
 
 # %% ../nbs/52_source_panel.ipynb #3fbc4cbb
+def _away_html(found, ranks):
+    "Sources whose weights are not here, folded away"
+    return (f'<details><summary>{len(found)} more, once their weights are here</summary><p>Such as {own(found[0].name)}: {own(found[0].cure, 2000)}.</p>'
+        f'{sources_html(found, ranks)}</details>')
+
 def _listed(recipe, found):
     "Sources to show, and what is to be said of the recipe's own"
     recipe = recipe.resolve()
-    found, name = list(sources(recipe.modality) if found is None else found), recipe.source.name
+    found, name = list(sources(recipe.modality, cache_folder(recipe)) if found is None else found), recipe.source.name
     if recipe.source.data: return found, f'A source is trained first, on {own(recipe.source.data)}.'
     if not name: return found, 'No source is named: training starts from nothing, and transfer is not judged.'
-    if name in [o.name for o in found]: return found, ''
+    mine = next((o for o in found if o.name == name), None)
+    if mine: return found, f'The weights of {own(name)} are not here: {own(mine.cure, 2000)}.' if mine.cure else ''
     try: return [*found, describe(Path(name).expanduser(), name=name)], ''
     except TlnbError: return found, f'The source is {own(name)}: it is looked up when it is needed.'
 
@@ -69,7 +77,8 @@ def source_panel(
     "The sources to choose from, and the recipe's `source` fields"
     found, said = _listed(recipe, found)
     none = propose('None: train without a source', {'source.name': None, 'source.data': None})
-    shown = sources_html(found, ranks) if found else f'<p>{to_html(Sources.NONE)}</p>'
+    here, away = ([o for o in found if o.offline is b] for b in (True, False))
+    shown = (sources_html(here, ranks) if here else f'<p>{to_html(Sources.NONE)}</p>') + (_away_html(away, ranks) if away else '')
     cards = f'{heading("Cards")}{"".join(map(card_html, found))}' if found else ''
     body = Html(f'{f"<p>{said}</p>" if said else ""}{shown}<p>{none}</p>{cards}')
     return Panel('Source', body, recipe=recipe, keys=panel_keys('source', recipe.modality), main=('source.name', 'source.data'),

@@ -151,13 +151,12 @@ def _shape(o): return 'missing' if o is None else 'x'.join(map(str, o)) or 'a nu
 def guess(
     state:dict, # tensors by name
 )->list:
-    "Known networks that these tensors fit, as `source.arch` names them"
-    found = {}
-    for o in known():
-        if o.modality != 'vision' or (o.arch['library'] == 'timm' and not find_spec('timm')): continue
-        name = o.arch['name'].split('.')[0] if o.arch['library'] == 'torchvision' else f"timm:{o.arch['name']}"
-        if name not in found and not differences(_renamed(state, o.arch), o.arch): found[name] = o
-    return list(found)
+    "Known networks that these tensors fit, as `source.arch` names them; timm is asked only where torchvision has none"
+    archs = {(o.arch['library'], o.arch['name']): o.arch for o in known() if o.modality == 'vision'}
+    def fit(arch): return not differences(_renamed(state, arch), arch)
+    found = [name for (library,name),arch in archs.items() if library == 'torchvision' and fit(arch)]
+    if found or not find_spec('timm'): return found
+    return [f'timm:{name}' for (library,name),arch in archs.items() if library == 'timm' and fit(arch)]
 
 def fitting(
     state:dict, # tensors by name
@@ -245,7 +244,7 @@ def _torchvision_entry(name):
     w = _weights(name)
     file = w.url.rsplit('/')[-1]
     digits = re.search(r'-([0-9a-f]{8,})\.', file)
-    licence = w.meta.get('license') or f"{metadata('torchvision').get('License') or 'torchvision'} (torchvision's; the weights name none)"
+    licence = w.meta.get('license') or f"{metadata('torchvision').get('License') or ''} (of torchvision)".strip()
     return dict(name=name, origin='torchvision', modality='vision', parameters=w.meta['num_params'], size_bytes=round(w.meta['_file_size']*2**20), licence=licence,
         trained_on=_trained(w.name), year=None, limits='', sha256=digits[1] if digits else '', input_size=w.transforms().crop_size[0],
         arch=network(f"torchvision:{name}"), file=file)
@@ -310,10 +309,10 @@ def named_source(
 )->Source|None:
     "The source that a name or a path means, or None where it means none here; `SourceError` where it cannot be used"
     path = Path(name).expanduser()
-    library,mark,rest = name.partition(':')
+    library,_,rest = name.rpartition(':')
     if path.is_file() or path.suffix in SUFFIXES: return _of_file(path, recipe.source.arch)
     listed = {o.name: o for o in known(cache_folder(recipe)) if o.modality == 'vision'}
-    if mark and library in ('torchvision', 'timm'):
+    if library in ('torchvision', 'timm'):
         arch = network(name)
         entry = _torchvision_entry(rest) if library == 'torchvision' else _timm_entry(arch['name'])
         source = place(Source(**entry, offline=False, folder=''), cache_folder(recipe))
@@ -339,12 +338,10 @@ def _scale(arch)->tuple:
     cfg = cfg if isinstance(cfg, dict) else cfg.to_dict()
     return cfg['input_size'][-1], [*cfg['mean']], [*cfg['std']]
 
-@lru_cache
-def imagenet_classes()->tuple:
-    "Names of ImageNet's 1,000 classes, each once"
+def imagenet_classes()->list:
+    "Names of ImageNet's 1,000 classes"
     from torchvision.models import ResNet18_Weights
-    said = ResNet18_Weights.IMAGENET1K_V1.meta['categories']
-    return tuple(o if said.count(o) == 1 else f'{o} ({i})' for i,o in enumerate(said))
+    return list(ResNet18_Weights.IMAGENET1K_V1.meta['categories'])
 
 def _check_digest(path, source):
     "A file of a known source is what its publisher published"
@@ -365,7 +362,7 @@ def open_source(
     digest = _check_digest(path, source)
     state,n_out = fitting(read_state(path), source.arch, path)
     net,n_out = filled(state, source.arch, n_out)
-    classes = [*imagenet_classes()] if n_out == 1000 else [str(i) for i in range(n_out)]
+    classes = imagenet_classes() if n_out == 1000 else [str(i) for i in range(n_out)]
     size,mean,std = _scale(source.arch)
     info = dict(name=source.name, origin=source.origin, licence=source.licence, trained_on=source.trained_on, year=source.year, limits=source.limits,
         parameters=source.parameters, sha256=digest)
