@@ -6,6 +6,9 @@
 __all__ = ['feature_bank', 'Banked', 'head_learner', 'head_scores', 'moments', 'shrunk', 'root', 'domain_gap']
 
 # %% ../nbs/21_features.ipynb #2bf98617
+import os
+from contextlib import contextmanager, nullcontext
+
 import numpy as np
 import torch
 from fastai.data.core import DataLoaders
@@ -27,6 +30,16 @@ def _told(folder, what):
         steps[0].step(done - steps[0].done)
     return tell
 
+def _cores(): return len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count() or 1
+
+@contextmanager
+def _all_cores():
+    "Whoever needs the same features waits for them anyway: so they are computed on every core"
+    threads = torch.get_num_threads()
+    torch.set_num_threads(_cores())
+    try: yield
+    finally: torch.set_num_threads(threads)
+
 def feature_bank(
     model,        # network with `features` and `head`
     prep,         # its preprocessing
@@ -40,7 +53,9 @@ def feature_bank(
     key,seed = kind.bank_key(model, prep),recipe.run.seed
     about = (dataset.fingerprint, key, view) + ((seed, rows.tolist(), recipe.part('training').get('vision.augment')) if view else ())
     folder = cache_folder(recipe)/'features'/key_of(*about) if key and recipe.run.cache_gb else None
-    return Bank(rows, lambda r: kind.embed(model, prep, dataset.frame.iloc[r], view, seed), folder, recipe.run.cache_gb*1e9,
+    def compute(r):
+        with _all_cores() if key else nullcontext(): return kind.embed(model, prep, dataset.frame.iloc[r], view, seed)
+    return Bank(rows, compute, folder, recipe.run.cache_gb*1e9,
         run and run.stop_requested, _told(run, 'features' + f', augmented pass {view}'*bool(view)) if run and key else None)
 
 # %% ../nbs/21_features.ipynb #12330950
