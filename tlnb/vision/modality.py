@@ -93,6 +93,11 @@ class VisionModality:
         rows,bank = np.asarray(rows),pixel_bank(dataset, prep, dataset.recipe)
         return scores_of(model, prep, (bank(rows[i:i+128]) for i in range(0, len(rows), 128)))
 
+    def show(self, dataset, rows):
+        "These pictures, each with its target"
+        from tlnb.vision.show import show
+        return show(dataset, rows)
+
     def simple(self, task, seed):
         "Estimators without a network by name"
         from tlnb.vision.simple import estimators
