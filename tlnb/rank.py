@@ -13,14 +13,14 @@ import numpy as np
 import pandas as pd
 
 from .arms import train_piece
-from .dataset import Dataset, protocol
+from .dataset import Dataset
 from .errors import SourceError, TlnbError
-from .features import domain_gap, feature_bank
+from .features import domain_gap
 from .html import Html, Sorted, badge, svg, table, to_html
 from .metrics import better, headline, metric, score
+from .probe import features_of, folds, probe, probe_raw
 from .source import find_source, sources
 from .store import RunFolder
-from .work import alone
 
 # %% ../nbs/26_rank.ipynb #065d1dc9
 def _evidence(s, z, rest, n, rounds=50):
@@ -54,15 +54,6 @@ def logme(
     return float(np.mean([_evidence(s, z := u.T @ g, max(0., g @ g - z @ z), len(g)) for g in (goals - goals.mean(0)).T]))
 
 # %% ../nbs/26_rank.ipynb #441fca0b
-def _folds(dataset, rows, k=5):
-    "Cross-validation folds of these rows: stratified, clusters whole"
-    from sklearn.model_selection import GroupKFold, StratifiedGroupKFold
-    y,groups = dataset.y[rows],dataset.cluster[rows]
-    k = min(k, len(np.unique(groups)))
-    if dataset.task == 'classification' and (least := np.bincount(y)[np.unique(y)].min()) >= 2:
-        return list(StratifiedGroupKFold(min(k, max(2, least)), shuffle=True, random_state=dataset.recipe.run.seed).split(rows, y, groups))
-    return list(GroupKFold(k, shuffle=True, random_state=dataset.recipe.run.seed).split(rows, groups=groups))
-
 def _neighbour(x, y, task):
     "What the nearest other row says: probabilities, or numbers, [n, C]"
     from sklearn.neighbors import NearestNeighbors
@@ -70,47 +61,6 @@ def _neighbour(x, y, task):
     other = NearestNeighbors(n_neighbors=2).fit(x).kneighbors(x, return_distance=False)
     at = np.where(other[:,0] == np.arange(len(x)), other[:,1], other[:,0])
     return np.eye(int(y.max()) + 1)[y[at]] if task == 'classification' else y[at].astype(float).reshape(len(y), -1)
-
-def _linear(task):
-    from sklearn.linear_model import LogisticRegression, RidgeCV
-    from sklearn.multiclass import OneVsRestClassifier
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-    if task == 'regression': return make_pipeline(StandardScaler(), RidgeCV(np.logspace(-1, 4, 16)))
-    one = LogisticRegression(C=.1, max_iter=300)
-    return make_pipeline(StandardScaler(), OneVsRestClassifier(one) if task == 'multilabel' else one)
-
-def _predicted(dataset, rows, folds, fit):
-    "Out-of-fold predictions [n, C]; `fit(positions)` gives a function of positions"
-    out = np.zeros((len(rows), len(dataset.classes) or 1))
-    for train,test in folds: out[test] = fit(train)(test)
-    return out
-
-def _probe(dataset, rows, folds, x):
-    "Out-of-fold predictions of a linear model on features"
-    y = dataset.y[rows]
-    def fit(train):
-        model = _linear(dataset.task).fit(x[train], y[train])
-        if dataset.task == 'regression': return lambda at: model.predict(x[at])[:,None]
-        def told(at):
-            p = model.predict_proba(x[at])
-            if dataset.task == 'multilabel': return p
-            out = np.zeros((len(at), len(dataset.classes)))
-            out[:,model.classes_] = p
-            return out
-        return told
-    return _predicted(dataset, rows, folds, fit)
-
-def _raw(dataset, rows, folds):
-    "Out-of-fold predictions of the first simple model, on the raw input"
-    def fit(train):
-        model = next(iter(dataset.kind.simple(dataset.task, dataset.recipe.run.seed).values()))
-        model.fit(dataset.frame.iloc[rows[train]], dataset.y[rows[train]])
-        def told(at):
-            p = model.score(dataset.frame.iloc[rows[at]])
-            return np.pad(p, ((0, 0), (0, (len(dataset.classes) or 1) - p.shape[1])))
-        return told
-    return _predicted(dataset, rows, folds, fit)
 
 # %% ../nbs/26_rank.ipynb #b326466a
 METHOD = 'cross-validated probe'
@@ -175,16 +125,12 @@ def _warning(value, raw, name):
     behind = better(name)*(raw - value)
     return f'its features say less than the raw input does (by {behind:.3f}): it may hurt' if behind > MARGIN else ''
 
-def _ask(dataset, source, rows, folds, name):
+def _ask(dataset, source, rows, parts, name):
     "What one source promises"
-    start,seed = time.monotonic(),dataset.recipe.run.seed
-    with alone(seed):
-        fitted = source.fitted()
-        prep = dataset.kind.prepare(dataset, dataset.inner(seed)[0], fitted)
-        model,_ = protocol('featurizer', dataset.modality).carry(fitted, dataset, prep, dataset.recipe)
-        x = feature_bank(model, prep, dataset)(rows)
+    start = time.monotonic()
+    x,fitted = features_of(dataset, source, rows)
     y = dataset.y[rows]
-    return dict(source=source.name, score=score(name, y, _probe(dataset, rows, folds, x)), method=METHOD, nearest=score(name, y, _neighbour(x, y, dataset.task)),
+    return dict(source=source.name, score=score(name, y, probe(dataset, rows, parts, x)), method=METHOD, nearest=score(name, y, _neighbour(x, y, dataset.task)),
         logme=logme(x, y, len(dataset.classes)), gap=domain_gap(fitted.moments, x) if fitted.moments else None, seconds=round(time.monotonic() - start, 2),
         verified_value=None, warning='')
 
@@ -216,11 +162,11 @@ def rank(
     name,seed = headline(dataset.task, dataset.recipe.transfer.metric),dataset.recipe.run.seed
     found,skipped = _candidates(dataset, [sources] if isinstance(sources, str) else sources)
     at = np.sort(np.random.default_rng([seed, 26]).permutation(dataset.train)[:rows])
-    folds,told = _folds(dataset, at),[]
-    with threadpool_limits(1): raw = dict(score=score(name, dataset.y[at], _raw(dataset, at, folds)), verified_value=None)
+    parts,told = folds(dataset, at),[]
+    with threadpool_limits(1): raw = dict(score=score(name, dataset.y[at], probe_raw(dataset, at, parts)), verified_value=None)
     for n,s in found.items():
         try:
-            with threadpool_limits(1): told.append(_ask(dataset, s, at, folds, name))
+            with threadpool_limits(1): told.append(_ask(dataset, s, at, parts, name))
         except TlnbError as e: skipped[n] = str(e)
     told.sort(key=lambda o: -better(name)*o['score'])
     for o in told: o['warning'] = _warning(o['score'], raw['score'], name)
