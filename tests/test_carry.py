@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from tlnb.dataset import protocol
+from tlnb.outputs import target_form
 from tlnb.recipe import Recipe
 from tlnb.source import Fitted
 from tlnb.tabular.carry import TabularFeaturizer, layout
@@ -24,14 +25,16 @@ def people(seed=0):
     return pd.DataFrame(dict(age=age, Income=rng.lognormal(8, 1, N), job=rng.choice(['clerk', 'craft', 'sales'], N),
         since=pd.date_range('2020-01-01', periods=N).astype(str), member=rng.random(N) < .5, left=rng.normal(size=N)))
 
+def form(y): return target_form('classification' if y is None else 'regression', y)
+
 def source_of(frame, classes=('no', 'yes'), y=None):
     torch.manual_seed(1)
-    schema = TableSchema.fit(frame, y)
+    schema = TableSchema.fit(frame, form(y))
     return Fitted('tabular', 'classification' if y is None else 'regression', list(classes), schema, TableNet(schema, len(classes) or 1, [16, 8]))
 
 def carried(source, frame, classes=('no', 'yes'), y=None):
     dataset = SimpleNamespace(kind=protocol('modality', 'tabular'), task=source.task, classes=list(classes))
-    prep = TableSchema.fit(frame, y).join(source.prep)
+    prep = TableSchema.fit(frame, form(y)).join(source.prep)
     torch.manual_seed(2)
     net,told = TabularFeaturizer().carry(source, dataset, prep, RECIPE)
     return Fitted('tabular', source.task, list(classes), prep, net), told

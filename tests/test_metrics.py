@@ -107,6 +107,6 @@ def test_r2_of_a_constant_target_is_none(value):
 
 
 def test_names():
-    assert [headline(t) for t in METRICS] == ['accuracy', 'r2']
+    assert [headline(t) for t in METRICS] == ['accuracy', 'pr_auc', 'r2']
     assert {n for ms in METRICS.values() for n in ms if better(n) < 0} == {'log_loss', 'ece', 'mae', 'rmse'}
     with pytest.raises(RecipeError, match='roc_auc'): headline('classification', 'rocauc')

@@ -11,9 +11,10 @@ import numpy as np
 import pandas as pd
 
 from .errors import DataError, GateError, RecipeError, nearest
-from .gaps import count_groups, draw_rates, gap_interval, interval, rates, widest
+from .gaps import count_groups, count_labels, draw_labels, draw_rates, gap_interval, interval, label_rates, rates, widest
 from .html import VERDICT, Html, badge, svg, table, to_html, verdict as told
 from .recipe import Recipe
+from .target import said as yes
 
 # %% ../nbs/33_bias.ipynb #577c88ed
 MISSING = '(missing)'
@@ -65,8 +66,21 @@ class _Measured:
         self.names = sorted(set(names), key=lambda o: (o.startswith('('), o))
         self.member = np.array([self.names.index(o) for o in self.names])[pd.Categorical(names, self.names).codes]
         self.n = np.bincount(self.member, minlength=len(self.names))
-        self.unit = 1.
-        (self._classes if classes else self._numbers)(y, p, len(classes), samples, rng)
+        self.unit,self.overall = 1.,{} # `overall`: of labels, which are many, name -> (values [groups], what they are out of, samples)
+        (self._labels if np.ndim(y) == 2 else self._classes if classes else self._numbers)(y, p, len(classes), samples, rng)
+
+    def _labels(self, y, p, C, samples, rng):
+        found = label_rates(count_labels(y, p, self.member, len(self.names)))
+        self.under = {k: under for k,(_,under) in found.items()}
+        self.values = {k: top/np.where(under > 0, under, np.nan) for k,(top,under) in found.items()}
+        self.draws = draw_labels(y, p, self.member, len(self.names), samples, rng)
+        for k,v in self.values.items():
+            there = ~np.isnan(v)
+            mean = lambda o: np.where(there, o, 0).sum(-1)/np.where(there.any(-1), there.sum(-1), np.nan)
+            out_of = self.n*there.any(-1) if k in ('accuracy', 'selection_rate') else self.under[k].sum(-1)
+            value, noise = mean(v), mean(self.draws[k])
+            if samples: noise += value - noise.mean(0)   # what the samples add to each label for its empty cells must not add up over labels
+            self.overall[k] = value, out_of, noise.clip(0, 1)
 
     def _classes(self, y, p, C, samples, rng):
         counts = count_groups(y, p, self.member, len(self.names), C)
@@ -151,7 +165,7 @@ def _gaps(m, classes, attribute, r):
         value,(f,low,high) = best or every or (None, at)
         out.append(dict(attribute=attribute, metric=name, value=value, interval=span, limit=r.limit, verdict=said, reason=reason,
             value_all_groups=every and every[0], ratio=_ratio(values, usable) if classes else None, rate=F[f][0],
-            lowest=m.names[low], highest=m.names[high], **({'class': classes[F[f][1]]} if len(classes) > 2 and m.values[F[f][0]].shape[1] > 1 else {}),
+            lowest=m.names[low], highest=m.names[high], **({'class': classes[F[f][1]]} if m.values[F[f][0]].shape[1] > 1 else {}),
             interval_method='95 %, bootstrap over rows, simultaneous over pairs of groups'))
     return out
 
@@ -162,15 +176,16 @@ def _ratio(values, usable):
 
 def _group_rows(m, classes, attribute, small, pooled):
     "One entry per group and rate, as report.json has them"
+    def one(k, g, value, out_of, lo, hi, **more):
+        value,span = (float(value), [float(lo), float(hi)]) if out_of > 0 else (None, None)
+        return {'attribute': attribute, 'group': m.names[g], 'n': int(m.n[g]), 'metric': k, k: value, 'value': value, 'interval': span,
+                'out_of': int(out_of), 'small': m.names[g] in small, 'pooled': m.names[g]==pooled, **more}
     out = []
-    for k in m.values:
-        lo,hi = interval(m.draws[k], m.values[k])
-        for g,c in np.ndindex(m.values[k].shape):
-            ok = m.under[k][g,c] > 0
-            value,span = (float(m.values[k][g,c]), [float(lo[g,c]), float(hi[g,c])]) if ok else (None, None)
-            out.append({'attribute': attribute, 'group': m.names[g], 'n': int(m.n[g]), 'metric': k, k: value, 'value': value, 'interval': span,
-                        'out_of': int(m.under[k][g,c]), 'small': m.names[g] in small, 'pooled': m.names[g]==pooled,
-                        **({'class': classes[c]} if len(classes) > 2 and m.values[k].shape[1] > 1 else {})})
+    for k,(values,under,draws) in m.overall.items():
+        out += [one(k, g, *o) for g,o in enumerate(zip(values, under, *interval(draws, values)))]
+    for k,v in m.values.items():
+        lo,hi = interval(m.draws[k], v)
+        out += [one(k, g, v[g,c], m.under[k][g,c], lo[g,c], hi[g,c], **({'class': classes[c]} if v.shape[1] > 1 else {})) for g,c in np.ndindex(v.shape)]
     return out
 
 # %% ../nbs/33_bias.ipynb #c0696f61
@@ -225,24 +240,25 @@ def _page(d, fig):
     gaps = [[o['attribute'], o['metric'].replace('_', ' '), _value(o), _span(o['interval']), _pair(o), badge(o['verdict'], _KIND[o['verdict']]), o['reason']]
             for o in d['gaps']]
     numbers = any(o['metric'] in NUMBER_GAPS for o in d['gaps'])
+    if d.get('labels'): gaps = [[*o[:4], _pair(gap, 'label'), *o[5:]] for o,gap in zip(gaps, d['gaps'])]
     shown = table(gaps, ['attribute', 'gap', 'share of the mean absolute error of all' if numbers else 'value', '95 % interval', 'between', 'verdict', 'why'],
         f"Gaps of {d['model']}, judged against {d['limit']:g}" + (' of the mean absolute error of all judged rows' if numbers else ''))
     units = 'For numbers, the errors of a group are in units of the target; a gap, its interval and its limit are shares of the mean absolute error of all judged rows.'
     notes = ''.join(f'<li>{to_html(o)}</li>' for o in [*([units] if numbers else []), *d['notes'], *d['undecided']])
     signed = f" gate overridden: {d['gate']['reason']}" if d['verdict']=='fail' and d['gate']['reason'] else ''
-    return Html(f"<div class='tlnb'>{badge('bias: ' + d['verdict'], _KIND[d['verdict']])}{to_html(signed)}{picture}{shown}{_groups_table(d['groups'])}<ul>{notes}</ul></div>")
+    return Html(f"<div class='tlnb'>{badge('bias: ' + d['verdict'], _KIND[d['verdict']])}{to_html(signed)}{picture}{shown}{_groups_table(d['groups'], d.get('labels'))}<ul>{notes}</ul></div>")
 
-def _groups_table(groups):
+def _groups_table(groups, labels=()):
     wide = ['accuracy', 'selection_rate', 'true_positive_rate', 'false_positive_rate', 'mae', 'mean_error']
     cells = {(o['attribute'], o['group'], o['n'], o['metric']): o for o in groups if 'class' not in o}
     names = [k for k in wide if any(k==c[3] for c in cells)]
     rows = [[*who, *(_one(cells[(*who, k)]) for k in names)] for who in dict.fromkeys(c[:3] for c in cells)]
     return table(rows, ['attribute', 'group', 'rows', *(k.replace('_', ' ') for k in names)],
-        'Groups: value and 95 % interval' + (', in units of the target' if 'mae' in names else ''))
+        f"Groups: {'mean over labels' if labels else 'value'} and 95 % interval" + (', in units of the target' if 'mae' in names else ''))
 
 def _value(o): return '–' if o['value'] is None else f"{o['value']:.3f}"
 def _span(o): return '–' if o is None else f'{o[0]:.3f} to {o[1]:.3f}'
-def _pair(o): return f"{o['lowest']} (low), {o['highest']} (high)" + (f", class {o['class']}" if 'class' in o else '')
+def _pair(o, word='class'): return f"{o['lowest']} (low), {o['highest']} (high)" + (f", {word} {o['class']}" if 'class' in o else '')
 def _one(o): return '–' if o['interval'] is None else f"{o['value']:.3f} ({_span(o['interval'])})"
 
 def _said(o):
@@ -278,12 +294,13 @@ def plot_bias(
 # %% ../nbs/33_bias.ipynb #c7e44ea1
 def read_predictions(
     y_true, # [n] labels, or numbers
-    y_pred, # [n] labels, numbers or probabilities of the second class; or [n, C] probabilities
+    y_pred, # [n] labels, numbers or probabilities of the second class; or [n, C] probabilities, of classes or of any number of labels
 )->tuple:   # y, p, names of the classes ([] for numbers)
-    "Labels and predictions as class numbers, or as numbers where the target is one; `DataError` where they do not fit"
+    "Labels and predictions as class numbers, as 0/1 labels [n, C], or as numbers where the target is one; `DataError` where they do not fit"
     y,p = np.asarray(y_true),np.asarray(y_pred)
     if len(y) != len(p) or not len(y): raise _unfit(f'{len(y)} labels, {len(p)} predictions', 'give one for each row')
     if pd.isna(y).any() or pd.isna(p).any(): raise DataError('a label or a prediction is missing', 'y_true, y_pred', 'leave such rows out')
+    if y.ndim == 2: return _read_labels(y, p, getattr(y_true, 'columns', None))
     y,p = (o if o.dtype.kind in 'biuf' else o.astype(str) for o in (y, p))
     known = np.unique(y)
     if p.ndim == 1 and y.dtype.kind == 'f' and len(known) > 20: return y, p.astype(float), []
@@ -296,6 +313,12 @@ def read_predictions(
     if len(known) < 2: raise DataError('only one class', repr(str(known[0])), 'judge rows of at least two classes')
     return np.searchsorted(known, y), codes, [str(o) for o in known]
 
+def _read_labels(y, p, names):
+    if y.shape != p.shape or y.shape[1] < 2: raise _unfit(f'labels {y.shape}, predictions {p.shape}', 'give a column for each of two labels or more')
+    if not (np.isin(y, (0, 1)).all() and p.dtype.kind in 'biuf' and p.min() >= 0 and p.max() <= 1):
+        raise _unfit('labels by column', 'give 0 or 1 for each label, and 0, 1 or a probability as prediction')
+    return y.astype(np.int64), yes(p), [str(o) for o in (range(y.shape[1]) if names is None else names)]
+
 def _unfit(where, cure): return DataError('labels and predictions do not fit together', where, cure)
 
 # %% ../nbs/33_bias.ipynb #752f0555
@@ -303,8 +326,8 @@ def check_bias(
     run=None,      # `Run`; or leave it out and give predictions
     *,
     by=None,       # Column name(s) of a run's table; default: the recipe's sensitive columns
-    y_true=None,   # [n] labels or numbers
-    y_pred=None,   # [n] labels, numbers or probabilities
+    y_true=None,   # [n] labels or numbers; [n, C] of 0 and 1 where a row has any number of labels
+    y_pred=None,   # [n] labels, numbers or probabilities; [n, C] probabilities
     groups=None,   # [n] group of each row; or a frame or dict with one column per attribute
     recipe=None,   # `Recipe` whose `bias` settings count for predictions; default: the settings
 )->BiasReport:
@@ -320,13 +343,16 @@ def check_bias(
         columns = pd.DataFrame({c: np.asarray(_column(ds, c), dtype=object)[rows] for c in by})
         arm,seed = run.best
         beside = [o for o in ('simple',) if o != arm and any(p['status']=='done' and p['seed']==seed for p in run.arms().get(o, []))]
-        p,*others = (_answers(run.predictions(o, seed)['judged'], ds.classes) for o in (arm, *beside))
+        p,*others = (_answers(run.predictions(o, seed)['judged'], ds) for o in (arm, *beside))
         info = judge(ds.y[rows], p, columns, ds.classes, run.recipe.bias, seed, f'{arm}, seed {seed}', dict(zip(beside, others)))
     run.folder.write_json('bias.json', info)
     return BiasReport(info, run.folder.path)
 
 def _gate(r): return dict(on=bool(r.gate), reason=(r.reason or '').strip())
-def _answers(p, classes): return np.asarray(p).argmax(1) if classes else np.asarray(p)[:,0]
+def _answers(p, ds):
+    "What is said of each row: a class number, 0/1 of each label, or a number"
+    if np.ndim(ds.y) == 2: return yes(p)
+    return np.asarray(p).argmax(1) if ds.classes else np.asarray(p)[:,0]
 
 def _column(ds, name):
     if name in ds.groups.columns: return ds.groups[name]
@@ -345,8 +371,8 @@ def _check_given(y_true, y_pred, groups, recipe):
 
 # %% ../nbs/33_bias.ipynb #54689375
 def judge(
-    y:np.ndarray,         # [n] class numbers, or numbers
-    p:np.ndarray,         # [n] the same, predicted
+    y:np.ndarray,         # [n] class numbers, [n, C] 0/1 labels, or [n] numbers
+    p:np.ndarray,         # the same, predicted
     columns:pd.DataFrame, # A column per sensitive attribute
     classes:list[str],    # [] for numbers
     r,                    # The recipe's `bias` section
@@ -370,7 +396,8 @@ def judge(
         for who,q in {**({'labels': y} if classes else {}), **beside}.items():
             context += _context(who, _Measured(y, q, pooled_names, classes, 0, rng), classes, attribute, r.min_group)
     said = [o['verdict'] for o in gaps]
-    return dict(sensitive=list(map(str, columns)), positive=classes[1] if len(classes)==2 else None, model=model, limit=r.limit, min_group=r.min_group,
+    labels = np.ndim(y) == 2
+    return dict(sensitive=list(map(str, columns)), positive=classes[1] if len(classes)==2 and not labels else None, **(dict(labels=list(classes)) if labels else {}), model=model, limit=r.limit, min_group=r.min_group,
         groups=groups, gaps=gaps, undecided=undecided, verdict='fail' if 'fail' in said else 'undecided' if 'undecided' in said else 'pass',
         mitigation=None, gate=_gate(r), reason=None, context=context, notes=notes, rows=len(y), bootstrap=r.bootstrap,
-        interval_method='95 % Bayesian bootstrap on the counts of each group' if classes else '95 % interval of a mean (t)')
+        interval_method='95 % Bayesian bootstrap on the rows of each group' if labels else '95 % Bayesian bootstrap on the counts of each group' if classes else '95 % interval of a mean (t)')

@@ -41,13 +41,13 @@ def draw(
 # %% ../nbs/29_bootstrap.ipynb #de4044f8
 def replicates(
     name:str,       # Metric
-    y:np.ndarray,   # [n] truth
+    y:np.ndarray,   # [n] truth; [n,C] labels
     ps:list,        # Predictions, each [n,C] or [n,1]
     draws:Draws,    # Draws over the n rows
     chunk:int=128,  # Resamples at a time
 )->np.ndarray:
     "[B, len(ps)] the metric of each prediction in each resample of the rows; nan where undefined"
-    f = metric(name).f
+    f = metric(name, y).f
     parts = (draws.rows[i:i+chunk].astype(float) for i in range(0, len(draws.rows), chunk))
     return np.concatenate([np.stack([f(y, p, w) for p in ps], 1) for w in parts])
 

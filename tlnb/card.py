@@ -48,7 +48,7 @@ def _model(meta, dataset, explanation, bias):
     r = meta.get('recipe', {})
     who = (bias or {}).get('model') or (explanation or {}).get('model') or 'not chosen yet'
     rows = [['predicts', dataset.get('target') or r.get('data', {}).get('target')],
-            ['as', ', '.join(dataset['classes']) if dataset.get('classes') else dataset.get('task')],
+            ['as any of' if dataset.get('task') == 'multilabel' else 'as', ', '.join(dataset['classes']) if dataset.get('classes') else dataset.get('task')],
             ['from', f"{meta.get('modality', '?')} data: {r.get('data', {}).get('path', '?')}"], ['model', who],
             ['run', meta.get('key')], ['made', meta.get('created')], ['with', f"tlnb {meta.get('environment', {}).get('packages', {}).get('tlnb') or '?'}"]]
     return _table(['', ''], rows)
@@ -86,7 +86,7 @@ def _explained(explanation):
 def _checked(bias):
     if not bias: return _missing('the bias check', 'check_bias(run)')
     if bias['verdict'] is None: return f"Not checked: {_cell(bias['reason'])}."
-    rows = [[o['attribute'], o['metric'].replace('_', ' '), o['value'], o['interval'], f"{o['lowest']} / {o['highest']}", o['limit'], o['verdict']] for o in bias['gaps']]
+    rows = [[o['attribute'], o['metric'].replace('_', ' '), o['value'], o['interval'], f"{o['lowest']} / {o['highest']}" + (f" ({o['class']})" if bias.get('labels') and 'class' in o else ''), o['limit'], o['verdict']] for o in bias['gaps']]
     head = ['attribute', 'gap', 'value', '95 % interval', 'lowest / highest', 'limit', 'verdict']
     notes = ''.join(f'\n- {_cell(o)}' for o in [*bias['undecided'], *bias['notes']])
     reason = bias['gate']['reason']

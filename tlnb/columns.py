@@ -79,11 +79,12 @@ def _plain(col:pd.Series, sentinels)->pd.Series:
 def typed_frame(
     table:Table,   # as read
     sentinels=(),  # further values that mean missing
+    labels:str='', # the column with several labels in a cell, if there is one: a comma in it is no decimal sign
 )->pd.DataFrame:
     "All columns with their types"
     comma = table.found.get('delimiter') not in (None, 'comma')
-    one = lambda c: _plain(c, sentinels) if isinstance(c, pd.Series) else typed(c, sentinels, comma)
-    return pd.DataFrame({n: one(c) for n,c in table.columns.items()})
+    one = lambda n, c: _plain(c, sentinels) if isinstance(c, pd.Series) else typed(c, sentinels, comma and n != labels)
+    return pd.DataFrame({n: one(n, c) for n,c in table.columns.items()})
 
 # %% ../nbs/12_columns.ipynb #5d1eabcc
 def names_of(

@@ -10,7 +10,7 @@ import numbers
 
 import pandas as pd
 
-from .assessment import count, data_verdict, some
+from .assessment import count, data_verdict, side_totals, some
 from .html import Html, Sorted, badge, table, to_html
 from .panel import Panel, heading, label, own, panel_keys, propose
 
@@ -56,7 +56,7 @@ def balance_html(
     "How the target spreads over training and judged rows: bars with the numbers beside them"
     classes, bins = counts['classes'], counts.get('histogram')
     shown = classes or bins or {}
-    totals = [max(1, sum(v[i] for v in shown.values())) for i in (0, 1)]
+    totals = side_totals({**counts, 'target_bins': bins})
     order = sorted(shown.items(), key=lambda o: -o[1][0]) if len(classes) > most else list(shown.items())
     wide = max((n/t for v in shown.values() for n,t in zip(v, totals)), default=1) or 1
     number = lambda n, t: Sorted(f'{n:,} ({n/t:.1%})', n)
@@ -77,8 +77,7 @@ def sample_html(
     frame = dataset.frame.iloc[rows]
     number = lambda o: Sorted(f'{o:.0f}' if o == round(o) and abs(o) < 1e15 else f'{o:.4g}' if abs(o) < 1e4 else f'{o:.1f}', o)
     cell = lambda o: None if pd.isna(o) else number(float(o)) if isinstance(o, numbers.Real) and not isinstance(o, bool) else own(o, 32)
-    classes = dataset.classes
-    targets = [own(classes[dataset.y[i]], 32) if classes else number(float(dataset.y[i])) for i in rows]
+    targets = [own(o, 32) if dataset.classes else number(float(o)) for o in dataset.said(rows, '(no label)')]
     body = [(own(dataset.ids[i]), t, *(cell(frame[c].iloc[k]) for c in frame.columns[:most])) for k,(i,t) in enumerate(zip(rows, targets))]
     head = ['', Html(f'{own(dataset.target, 32)} <span class="tlnb-target">target</span>'), *(own(c, 32) for c in frame.columns[:most])]
     more = frame.shape[1] - most
@@ -86,7 +85,7 @@ def sample_html(
 
 # %% ../nbs/51_data_panel.ipynb #7a6ca75c
 def _facts(dataset, counts):
-    kind = f'{len(dataset.classes)} classes' if dataset.classes else 'a number'
+    kind = f'{len(dataset.classes)} {"labels, any number in a row" if dataset.task == "multilabel" else "classes"}' if dataset.classes else 'a number'
     left = f', {counts["left_out"]:,} left out' if counts['left_out'] else ''
     return Html(f'<p><b>{count(counts["rows"], "row")}</b>: {counts["train"]:,} to train on, {counts["judged"]:,} judged{left} · '
         f'<b>{count(counts["columns"], "column")}</b> · target <b>{own(dataset.target)}</b> ({kind})</p>')
@@ -103,4 +102,4 @@ def data_panel(
     named = ('data.sensitive', 'data.split', 'data.group', 'data.drop')
     return Panel('Data', body, recipe=recipe, keys=panel_keys('data', recipe.modality), main=('data.path', 'data.target', 'data.sensitive', 'data.drop'),
         suggestions={**{k: columns for k in named}, 'data.target': [dataset.target, *columns], 'data.keep': [str(o) for w in found.warnings for o in w.fix.get('data.keep', [])],
-            'data.positive': [str(o) for o in dataset.classes[:50]]}, verdict=verdict)
+            'data.positive': [] if dataset.task == 'multilabel' else [str(o) for o in dataset.classes[:50]]}, verdict=verdict)

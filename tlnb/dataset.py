@@ -19,8 +19,8 @@ from fastcore.basics import patch
 # %% ../nbs/12_dataset.ipynb #15c953f4
 from .assessment import Assessment, DataWarning, assess, count, some
 from .errors import DataError, RecipeError, nearest
-from .splits import clusters, order, split
-from .target import make_target
+from .splits import clusters, combinations, order, split
+from .target import make_target, names_of, separator_of
 
 # %% ../nbs/12_dataset.ipynb #53e739b4
 _registry = {
@@ -92,9 +92,9 @@ class Dataset:
     modality:str             # name of the modality
     recipe:object            # resolved `Recipe`
     frame:pd.DataFrame       # inputs of all rows that have a target
-    y:np.ndarray             # int64 class codes, or float64 numbers
-    task:str                 # classification or regression
-    classes:list             # names of the classes by code; [] for regression
+    y:np.ndarray             # int64 class codes [n]; 0/1 labels [n, classes]; or float64 numbers [n]
+    task:str                 # classification, multilabel or regression
+    classes:list             # names of the classes by code, of the labels by column; [] for regression
     groups:pd.DataFrame      # sensitive columns as text
     ids:list                 # where each row comes from
     cluster:np.ndarray       # rows with the same number stay together: copies, near copies, data.group
@@ -114,7 +114,7 @@ class Dataset:
     def assess(self)->Assessment: return assess(self)
     def plot(self): return self.assess().plot()
     def __repr__(self):
-        what = f"{len(self.classes)} classes" if self.classes else 'a number'
+        what = f"{len(self.classes)} {'labels' if self.task == 'multilabel' else 'classes'}" if self.classes else 'a number'
         return (f"Dataset({self.modality}: {self.target!r}, {what}; {self.n_train:,} training and {self.n_judged:,} judged rows, "
                 f"{self.frame.shape[1]} columns)")
 
@@ -126,11 +126,20 @@ def to_dict(self:Dataset)->dict:
         n_judged=self.n_judged, columns=[str(c) for c in self.frame], fingerprint=self.fingerprint, found=self.found)
 
 @patch
+def said(self:Dataset,
+    rows,    # row numbers
+    none='', # what to say where no label applies
+)->list:
+    "The target of these rows as the user knows it: a class, labels with the separator between them, or a number"
+    if self.task == 'multilabel': return [names_of(o, self.classes, separator_of(self.recipe.data), none) for o in self.y[rows]]
+    return [self.classes[o] for o in self.y[rows]] if self.classes else self.y[rows].tolist()
+
+@patch
 def to_frame(self:Dataset)->pd.DataFrame:
     "Inputs beside the target and the side of each row"
     side = np.full(len(self.frame), 'left out', dtype=object)
     side[self.train], side[self.judged] = 'train', 'judged'
-    return self.frame.assign(**{self.target: np.array(self.classes)[self.y] if self.classes else self.y, '(side)': side})
+    return self.frame.assign(**{self.target: self.said(np.arange(len(side))), '(side)': side})
 
 @patch
 def _repr_html_(self:Dataset)->str:
@@ -183,7 +192,7 @@ def _twins(key, y, ids)->tuple:
     "Rows that share their key with others, and how many of those rows have different classes"
     same = pd.Series(key).duplicated(keep=False).to_numpy()
     rows = np.flatnonzero(same)
-    differ = pd.Series(y[rows]).groupby(np.asarray(key)[rows]).transform('nunique').to_numpy() > 1
+    differ = pd.Series(combinations(y[rows])).groupby(np.asarray(key)[rows]).transform('nunique').to_numpy() > 1
     return rows, rows[differ]
 
 def _across(rows, train, judged, key)->np.ndarray:
@@ -204,8 +213,8 @@ def _copy_notes(exact, near, y, task, ids, given)->list:
         who, other = ('judged row', 'training rows') if given is not None else ('row', 'other rows')
         res.append(DataWarning(code, f'{count(len(rows), who)} with {what} {other}: {done}', len(rows), some(ids[i] for i in rows),
             'take the copies out of the file if they are mistakes'))
-    if task == 'classification' and len(conflict):
-        what = f'{count(len(conflict), "row")} with the same inputs as others but another class'
+    if task != 'regression' and len(conflict):
+        what = f'{count(len(conflict), "row")} with the same inputs as others but {"another class" if task == "classification" else "other labels"}'
         res.append(DataWarning('conflicting_label', what, len(conflict), some(ids[i] for i in conflict),
             'no model can be right on all of them: mend the labels, or add a column that tells the rows apart'))
     return res
@@ -256,8 +265,12 @@ def _check_sides(target, train, judged, cluster):
         raise DataError('the training rows are one group', f'{len(train):,} rows',
             'name another data.group, or take copies out: choices are made on a part of them')
     for rows,what in ((train, 'training'), (judged, 'judged')):
-        if len(set(target.y[rows].tolist())) > 1: continue
-        one = f'class {target.classes[target.y[rows[0]]]!r}' if target.classes else f'value {target.y[rows[0]]:g}'
+        first = target.y[rows[0]]
+        if (target.y[rows] != first).any(): continue
+        if target.task == 'multilabel':
+            raise DataError(f'the {what} rows hold one combination of labels only', f'{count(len(rows), "row")} of {names_of(first, target.classes, none="no label")}',
+                'use another split or data.group, or add rows with other labels')
+        one = f'class {target.classes[first]!r}' if target.classes else f'value {first:g}'
         if what == 'training' or target.classes and len(target.classes) == 2 and min(np.bincount(target.y)) >= 2:
             raise DataError(f'the {what} rows hold one class only' if target.classes else f'the {what} rows hold one value only',
                 f'{count(len(rows), "row")} of {one}', 'use another split or data.group, or add rows of the other classes')
@@ -299,8 +312,10 @@ def load(
     reading = kind.read(_located(recipe, folder))
     recipe = completed(recipe, reading.defaults)
     name = str(reading.target.name)
+    separator = separator_of(recipe.data)
+    if separator: reading = replace(reading, target=reading.target.astype(object).where(reading.target.notna(), ''))   # no label is an answer
     reading = _labelled(reading, name, recipe.data.path)
-    target = make_target(reading.target, recipe.data.task, recipe.data.positive, name)
+    target = make_target(reading.target, recipe.data.task, recipe.data.positive, name, separator)
     train, judged, cluster, notes = _sides(reading, target, recipe, kind.keys(reading.frame))
     _check_sides(target, train, judged, cluster)
     return Dataset(recipe.modality, recipe, reading.frame, target.y, target.task, target.classes, reading.groups, reading.ids,

@@ -244,8 +244,8 @@ def evaluate(
     arms, draws, seeds = measure(run, name, SAMPLES)
     every = {a.name: _row(a, draws, name) for a in arms} | skipped
     transfer = _transfer(run, arms, draws, seeds, name, baselines)
-    y = np.tile(ds.y[ds.judged], len(seeds))
+    y = np.concatenate([ds.y[ds.judged]]*len(seeds))
     calibration = {} if ds.task == 'regression' else {a.name: reliability(y, np.concatenate(a.preds)).to_dict('records') for a in arms}
-    event = f'{ds.target} = {ds.classes[1]}' if len(ds.classes) == 2 else 'the predicted class' if ds.classes else ''
+    event = 'any label' if ds.task == 'multilabel' else f'{ds.target} = {ds.classes[1]}' if len(ds.classes) == 2 else 'the predicted class' if ds.classes else ''
     res = Judgement(ds.task, name, every, transfer, calibration, event, _notes(run, seeds, draws))
     return _keep(run, _partial(res) if _stopped(run, baselines, transfer) else res)

@@ -14,24 +14,32 @@ import numpy as np
 import pandas as pd
 
 from .errors import RecipeError, nearest
+from .target import said
 
 # %% ../nbs/19_metrics.ipynb #53c90038
 @dataclass(frozen=True)
 class Metric:
     "A named figure: `f(y, p, w)` gives one value for each row of the weights `w`."
     name:str             # As in recipe and report
-    task:str             # 'classification' or 'regression'
+    task:str             # 'classification', 'multilabel' or 'regression'
     higher:bool          # Is more better?
     lo:float             # Smallest possible value
     hi:float             # Largest possible value
     words:str            # What a reader calls it
-    f:Callable           # y [n], p [n,C] or [n,1], w [B,n] -> [B]; nan where undefined
+    f:Callable           # y [n] (labels: [n,C]), p [n,C] or [n,1], w [B,n] -> [B]; nan where undefined
 
-METRICS = {'classification': {}, 'regression': {}}
+METRICS = {'classification': {}, 'multilabel': {}, 'regression': {}}
 
 def _metric(task, words, higher=True, lo=0., hi=1.):
     def _(f):
         METRICS[task][f.__name__] = Metric(f.__name__, task, higher, lo, hi, words, f)
+        return f
+    return _
+
+def _of_labels(name):
+    "The metric `name` where a row has any number of labels: the same name, words and bounds"
+    def _(f):
+        METRICS['multilabel'][name] = Metric(name, 'multilabel', *(getattr(METRICS['classification'][name], o) for o in ('higher', 'lo', 'hi', 'words')), f)
         return f
     return _
 
@@ -116,6 +124,7 @@ def log_loss(y, p, w):
 
 # %% ../nbs/19_metrics.ipynb #f183fad8
 def _confidence(y, p):
+    if y.ndim == 2: return p.ravel(), y.ravel().astype(float)
     return (p[:,1], (y == 1).astype(float)) if p.shape[1] == 2 else (p.max(1), (p.argmax(1) == y).astype(float))
 
 def _bins(conf, bins=10):
@@ -132,13 +141,57 @@ def ece(y, p, w):
     return _ratio(np.abs(w @ gap).sum(1), w.sum(1))
 
 def reliability(
-    y:np.ndarray,   # [n] class numbers
+    y:np.ndarray,   # [n] class numbers, or [n,C] 0/1 labels
     p:np.ndarray,   # [n,C] probabilities
 )->pd.DataFrame:
-    "What a reliability plot shows: mean `confidence`, share that came `true` and number of rows `n` of each bin"
+    "What a reliability plot shows: mean `confidence`, share that came `true` and number of rows (or of labels of rows) `n` of each bin"
     conf, true = _confidence(np.asarray(y), np.asarray(p))
     d = pd.DataFrame({'bin': _bins(conf), 'confidence': conf, 'true': true})
     return d.groupby('bin').agg(confidence=('confidence','mean'), true=('true','mean'), n=('true','size')).reset_index(drop=True)
+
+# %% ../nbs/19_metrics.ipynb #3f4f553c
+def _answers(y, p, w):
+    "Weights of rows whose label is rightly said, is there, and is said, each [B,C]"
+    true, pred = y.astype(float), said(p).astype(float)
+    return w @ (true*pred), w @ true, w @ pred
+
+@_of_labels('accuracy')
+def _label_accuracy(y, p, w): return _ratio(w @ (said(p) == y).mean(1), w.sum(1))
+
+@_of_labels('balanced_accuracy')
+def _label_balanced(y, p, w):
+    def each(w):
+        (right, true, pred), n = _answers(y, p, w), w.sum(1, keepdims=True)
+        return (_ratio(right, true) + _ratio(n - true - pred + right, n - true))/2
+    return _over_classes(each, w)
+
+@_of_labels('f1')
+def _label_f1(y, p, w):
+    def each(w):
+        right, true, pred = _answers(y, p, w)
+        return _ratio(2*right, true + pred)
+    return _over_classes(each, w)
+
+def _each_label(f, y, p, w): return _over_classes(lambda w: np.stack([f(p[:,c], y[:,c] == 1, w) for c in range(p.shape[1])], -1), w)
+
+@_of_labels('roc_auc')
+def _label_roc_auc(y, p, w): return _each_label(_auc, y, p, w)
+
+@_of_labels('pr_auc')
+def _label_pr_auc(y, p, w): return _each_label(_average_precision, y, p, w)
+
+@_of_labels('log_loss')
+def _label_log_loss(y, p, w):
+    eps = np.finfo(np.float64).eps
+    return _ratio(w @ -np.log(np.clip(np.where(y == 1, p, 1 - p), eps, 1 - eps)).mean(1), w.sum(1))
+
+@_of_labels('ece')
+def _label_ece(y, p, w):
+    conf, true = _confidence(y, p)
+    number = _bins(conf)
+    gap = np.zeros((number.max() + 1, *y.shape))
+    np.put_along_axis(gap, number.reshape(1, *y.shape), (true - conf).reshape(1, *y.shape), 0)
+    return _ratio(np.abs(w @ gap.mean(2).T).sum(1), w.sum(1))
 
 # %% ../nbs/19_metrics.ipynb #91503918
 @_metric('regression', 'R2', lo=-np.inf)
@@ -155,17 +208,21 @@ def rmse(y, p, w): return np.sqrt(_ratio(w @ (y - p[:,0])**2, w.sum(1)))
 
 # %% ../nbs/19_metrics.ipynb #1b560bc3
 def headline(
-    task:str,         # 'classification' or 'regression'
-    name:str='auto',  # Metric, or auto: accuracy for classes, r2 for numbers
+    task:str,         # 'classification', 'multilabel' or 'regression'
+    name:str='auto',  # Metric, or auto: accuracy for classes, pr_auc (their mean average precision) for labels, r2 for numbers
 )->str:
     "Name of the headline metric; `RecipeError` where `name` is no metric of this task"
-    if name == 'auto': return {'classification': 'accuracy', 'regression': 'r2'}[task]
+    if name == 'auto': return {'classification': 'accuracy', 'multilabel': 'pr_auc', 'regression': 'r2'}[task]
     if name not in METRICS[task]:
         raise RecipeError(f'no metric of {task}', f'transfer.metric = {name!r}', nearest(name, METRICS[task]))
     return name
 
-def metric(name:str)->Metric:
-    "The metric called `name`, of whichever task"
+def metric(
+    name:str,  # Metric
+    y=None,    # Truth, where it is to be calculated: [n,C] is labels
+)->Metric:
+    "The metric called `name`; its words, bounds and sign are the same for every task that has it"
+    if np.ndim(y) == 2: return METRICS['multilabel'][name]
     return next(ms[name] for ms in METRICS.values() if name in ms)
 
 def better(name:str)->int:
@@ -175,18 +232,18 @@ def better(name:str)->int:
 # %% ../nbs/19_metrics.ipynb #02e6f1ef
 def score(
     name:str,        # Metric
-    y:np.ndarray,    # [n] class numbers, or numbers
+    y:np.ndarray,    # [n] class numbers, [n,C] 0/1 labels, or [n] numbers
     p:np.ndarray,    # [n,C] probabilities, or [n,1] predictions
 )->float|None:
     "One figure; None where it is undefined"
     y,p = np.asarray(y),np.asarray(p, dtype=float)
     if not len(y) or not np.isfinite(p).all(): return None
-    v = float(metric(name).f(y, p, np.ones((1, len(y))))[0])
+    v = float(metric(name, y).f(y, p, np.ones((1, len(y))))[0])
     return v if np.isfinite(v) else None
 
 def score_all(
-    task:str,        # 'classification' or 'regression'
-    y:np.ndarray,    # [n] class numbers, or numbers
+    task:str,        # 'classification', 'multilabel' or 'regression'
+    y:np.ndarray,    # [n] class numbers, [n,C] 0/1 labels, or [n] numbers
     p:np.ndarray,    # [n,C] probabilities, or [n,1] predictions
 )->dict:
     "Every metric of a task: name -> value or None"

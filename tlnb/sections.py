@@ -21,9 +21,10 @@ def data_line(r)->str:
     "The data in one line"
     d = r['dataset']
     if not d: return r['dataset_reason']
-    what = f"{_count(len(d['classes']), 'class').replace('classs', 'classes')}" if d['classes'] else 'a number'
+    labels = d.get('task') == 'multilabel'
+    what = f"{_count(len(d['classes']), 'label' if labels else 'class').replace('classs', 'classes')}" if d['classes'] else 'a number'
     codes = list(dict.fromkeys(w['code'].replace('_', ' ') for w in d['warnings']))
-    return (f"{d['n_train']:,} training rows, {d['n_test']:,} judged, {what} to predict; "
+    return (f"{d['n_train']:,} training rows, {d['n_test']:,} judged, {what} to predict{', any number of them in a row' if labels else ''}; "
         + (f"{_count(len(codes), 'kind')} of warning: {', '.join(codes)}" if codes else 'no warnings'))
 
 def source_line(r)->str:
@@ -58,6 +59,7 @@ def bias_line(r)->str:
     if worst is None: return 'no gap could be measured'
     span = f" ({worst['interval'][0]:.3f} to {worst['interval'][1]:.3f})" if worst['interval'] else ''
     by = f" by {worst['attribute']}" if worst.get('attribute') else ''
+    if b.get('labels') and worst.get('class'): by += f", label {worst['class']}"
     share = ' of the mean absolute error' if worst['metric'] in NUMBER_GAPS else ''
     return f"the widest gap is {worst['value']:.3f}{share}{span} in {worst['metric'].replace('_', ' ')}{by}; {worst['limit']:g} is allowed"
 
@@ -137,7 +139,7 @@ def data_section(r)->Html:
     d = r['dataset']
     if not d: return Html(_said(r['dataset_reason']))
     about = [['training rows', d['n_train']], ['rows chosen on, in each seed', d['n_valid']], ['judged rows', d['n_test']],
-        ['predicted', d.get('target')], ['classes', ', '.join(map(str, d['classes'][:20])) or 'a number'], ['fingerprint (sha256)', d['fingerprint'][:16] + '…']]
+        ['predicted', d.get('target')], ['labels, any number of them in a row' if d.get('task') == 'multilabel' else 'classes', ', '.join(map(str, d['classes'][:20])) or 'a number'], ['fingerprint (sha256)', d['fingerprint'][:16] + '…']]
     rows = [[w['code'].replace('_', ' '), w['message'], w['count'], w.get('where', ''), w.get('cure', '')] for w in d['warnings']]
     found = table(rows, ['warning', 'what', 'count', 'where', 'what to do'], 'What is wrong with the data') if rows else Html(_said('No warnings.'))
     return Html(table(about, caption='The data') + found)

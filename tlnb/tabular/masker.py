@@ -9,6 +9,8 @@ __all__ = ['TabularMasker']
 import numpy as np
 import pandas as pd
 
+from ..splits import combinations
+
 # %% ../../nbs/tabular/30_masker.ipynb #dd96c622
 class TabularMasker:
     "The `Masker` of tables: a feature is a column, hidden by the values of training rows."
@@ -26,7 +28,7 @@ class TabularMasker:
     )->pd.DataFrame: # Training rows as read
         "`n` training rows, drawn evenly along the target"
         rng,train = np.random.default_rng(seed),np.asarray(dataset.train)
-        along = train[np.lexsort((rng.random(len(train)), dataset.y[train]))]
+        along = train[np.lexsort((rng.random(len(train)), combinations(dataset.y[train])))]
         n = min(n, len(along))
         at = (np.arange(n) + rng.random()) * len(along) / n
         return dataset.frame.iloc[along[at.astype(int)]].reset_index(drop=True)

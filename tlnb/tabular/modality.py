@@ -6,6 +6,7 @@
 __all__ = ['TabularModality']
 
 # %% ../../nbs/tabular/15_modality.ipynb #caa067e9
+from ..outputs import target_form
 from .checks import keys, warnings
 from .read import read
 from .schema import TableSchema
@@ -25,13 +26,12 @@ class TabularModality:
         source=None,  # `Fitted` whose columns and categories are to be kept
     )->TableSchema:
         "Preprocessing learned from these rows only, or the source's extended by what is new here"
-        y = dataset.y[rows] if dataset.task == 'regression' else None
-        schema = TableSchema.fit(dataset.frame.iloc[rows], y, dataset.recipe.tabular.max_categories)
+        schema = TableSchema.fit(dataset.frame.iloc[rows], target_form(dataset.task, dataset.y[rows]), dataset.recipe.tabular.max_categories)
         return schema if source is None else schema.join(source.prep)
 
     def model(self,
         prep:TableSchema,  # what comes in
-        task:str,          # classification or regression
+        task:str,          # classification, multilabel or regression
         n_out:int,         # classes, or 1
         recipe=None,       # widths and dropout; may be left out where `arch` says them
         arch:dict=None,    # of a source: its widths go before the recipe's

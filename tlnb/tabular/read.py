@@ -21,7 +21,7 @@ from ..errors import DataError, nearest
 from ..files import sha256
 from ..tables import Table, read_table
 from .schema import kind_of
-from ..target import condition
+from ..target import condition, separator_of
 
 # %% ../../nbs/tabular/13_read.ipynb #04491588
 EMBEDDED = {
@@ -97,7 +97,8 @@ def read(
     table = _table(recipe)
     defaults = EMBEDDED[recipe.data.path][1] if table.found['format'] == 'embedded data' else {}
     recipe = completed(recipe, defaults)
-    d, frame = recipe.data, typed_frame(table, recipe.data.missing)
+    d = recipe.data
+    frame = typed_frame(table, d.missing, d.target if separator_of(d) else '')
     if frame.isna().to_numpy().all(): raise DataError('every cell is missing', str(d.path), 'check data.missing and the file')
     target = check_names(recipe, frame)
     groups = pd.DataFrame({c: group_names(frame[c]) for c in d.sensitive or []}, index=frame.index)

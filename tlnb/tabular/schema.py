@@ -204,19 +204,18 @@ def find_column(name:str, columns)->str|None:
 class TableSchema:
     "Preprocessing of a table as data: fitted on training rows, kept as JSON, the same for every later table."
     columns: list[Column]
-    target: dict|None = None   # regression: mean and std of the target; classification: None
+    target: dict|None = None   # what is to be known of the target beside the network, as `tlnb.outputs.target_form` gives it
     origin: dict = field(default_factory=dict)   # joined with a source's: what became of each column
 
     @classmethod
     def fit(cls,
         frame:pd.DataFrame,      # training rows, as read
-        y:np.ndarray|None=None,  # regression: their targets
+        target:dict|None=None,   # as `tlnb.outputs.target_form` gives it
         max_categories:int=200,  # categories kept per column
     ):
         "What the columns of `frame` mean; `DataError` where no column can be used"
         columns = [fit_column(str(c), frame[c], max_categories) for c in frame.columns]
         if all(c.kind == 'unused' for c in columns): raise DataError('no column can be learned from', ', '.join(map(str, frame.columns[:5])), 'check data.drop and the file')
-        target = None if y is None else dict(mean=float(np.mean(y)), std=float(np.std(y)) or 1.)
         return cls(columns, target)
 
     @property
