@@ -17,7 +17,7 @@ from fastcore.basics import patch
 from .dataset import load, protocol
 from .errors import SourceError, TlnbError, nearest
 from .metrics import better, headline
-from .registry import SCHEMA, Source, describe, of_library, read_description, sources
+from .registry import SCHEMA, WEIGHTS, Source, describe, of_library, read_description, sources
 from .store import atomic_write, cache_folder, load_tensors, save_tensors, to_json
 
 # %% ../nbs/20_source.ipynb #1e588026
@@ -126,7 +126,7 @@ def _named(recipe):
     here = listed.get(name)
     if here and (here.offline or here.modality != recipe.modality): return here
     if here and recipe.run.offline: raise SourceError('the weights are not here, and run.offline = true', name, here.cure)
-    if of_library(name) or path.is_file() or set(name) & set('./'): # perhaps a file of weights
+    if of_library(name) or path.is_file() or path.suffix in WEIGHTS:
         ask = getattr(protocol('featurizer', recipe.modality), 'source', None)
         if ask and (found := ask(name, recipe)): return found
     if found := _installed(name): return found
