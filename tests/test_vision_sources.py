@@ -230,7 +230,8 @@ def saved(path, what, **kw):
     return (path/'saved').read_bytes()
 
 HOSTILE = {
-    'code.pth': (lambda p: pickle.dumps({'w': Code()}), 'holds code (posix.system)|holds code (nt.system)'),
+    'code.pth': (lambda p: pickle.dumps({'w': Code()}), 'holds more than tensors'),
+    'code-2.pth': (lambda p: pickle.dumps({'w': Code()}, protocol=2), 'holds code (posix.system)|holds code (nt.system)'),
     'code-zip.pth': (lambda p: saved(p, {'w': Code()}), 'holds code (posix.system)|holds code (nt.system)'),
     'whole.pth': (lambda p: saved(p, torch.nn.Linear(2, 2)), 'holds code (torch.nn.modules.linear.Linear)'),
     'cut.pth': (lambda p: saved(p, {'w': torch.zeros(9999)})[:20_000], 'damaged or cut short'),

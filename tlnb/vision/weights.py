@@ -89,6 +89,7 @@ def _refusal(e, path):
     said = str(e)
     if isinstance(e, pickle.UnpicklingError) and (code := re.search(r'(?:GLOBAL|class|global:?)\s+([\w.]+\.[\w.]+)', said)):
         return SourceError(f'the file holds code ({code[1]}), which is never run', path, _PLAIN)
+    if isinstance(e, pickle.UnpicklingError) and 'nsupported operand' in said: return SourceError('the file holds more than tensors, which is never loaded', path, _PLAIN)
     if 'TorchScript' in said: return SourceError('the file is a TorchScript program, which is never run', path, _PLAIN)
     return SourceError('the file of weights is damaged or cut short', path, _AGAIN)
 
