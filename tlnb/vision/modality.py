@@ -12,6 +12,7 @@ import numpy as np
 
 from ..outputs import target_form
 from .checks import keys, warnings
+from .picture import thumbnail
 from .prep import PicturePrep, pixel_bank, remember
 from .read import read
 
@@ -105,3 +106,7 @@ class VisionModality:
         return estimators(task, seed)
 
     def restore(self, prep): return PicturePrep.from_dict(prep)
+
+    def thumbnail(self, dataset, row, px):
+        "The picture of a row as a data URI, its longest side `px` at most; `DataError` where it can no longer be read"
+        return thumbnail(dataset.frame['path'].iloc[row], px)
