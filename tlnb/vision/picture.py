@@ -160,7 +160,7 @@ def perceptual(
     dots, # uint8 [n, 16, 16, 3]
 )->np.ndarray:
     "Looks whose Euclidean distance says how alike two pictures are: float32 [n, 768] of length 1; all 0 where there is no contrast"
-    x = np.asarray(dots, np.float32).reshape(len(dots), -1)
+    x = np.asarray(dots, np.float32).reshape(len(dots), DOTS*DOTS*3)
     x = x - x.mean(1, keepdims=True)
     size = np.sqrt((x**2).sum(1, keepdims=True))
     return np.where(size > FAINT*np.sqrt(x.shape[1]), x/np.maximum(size, 1e-9), 0).astype(np.float32)
