@@ -8,7 +8,6 @@ __all__ = ['Carried', 'VisionFeaturizer']
 # %% ../../nbs/vision/22_carry.ipynb #497250ad
 import hashlib, zlib
 from dataclasses import asdict, dataclass
-from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
@@ -48,8 +47,6 @@ def _carry_head(net, source, task, form, classes):
     return both
 
 # %% ../../nbs/vision/22_carry.ipynb #c8fea112
-_keys = WeakKeyDictionary() # network -> (what its tensors were, key)
-
 class VisionFeaturizer:
     "The `Featurizer` of pictures."
     @torch.no_grad()
@@ -101,12 +98,10 @@ class VisionFeaturizer:
     def bank_key(self, model, prep)->str:
         "What decides its features: weights and preprocessing"
         state = {k: v for k,v in body_state(model.state_dict()).items() if not k.endswith('num_batches_tracked')}
-        now = tuple((v.data_ptr(), v._version) for v in state.values())
-        if _keys.get(model, (None,))[0] != now:
-            h = hashlib.sha256(repr([(k, tuple(v.shape)) for k,v in state.items()]).encode())
-            for v in state.values(): h.update(v.detach().cpu().contiguous().numpy().tobytes())
-            _keys[model] = now, h.hexdigest()
-        return hashlib.sha256(f'{_keys[model][1]} {model.arch["library"]} {model.arch["name"]} {prep.size} {prep.fit} {prep.mean} {prep.std}'.encode()).hexdigest()[:24]
+        about = model.arch['library'], model.arch['name'], prep.size, prep.fit, prep.mean, prep.std, [(k, tuple(v.shape)) for k,v in state.items()]
+        h = hashlib.sha256(repr(about).encode())
+        for v in state.values(): h.update(v.detach().cpu().contiguous().numpy().data)
+        return h.hexdigest()[:24]
 
     def views(self, recipe)->int:
         "Augmented passes that are kept"

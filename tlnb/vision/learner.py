@@ -125,7 +125,8 @@ def batch_size(
 )->int:
     "Pictures a step, so that no step has a single one: batch normalisation and mixup need two"
     bs = bs or int(2**np.clip(np.floor(np.log2(max(n, 1)/10)), 3, 6))
-    return bs + 1 if n > 1 and n % bs == 1 else bs
+    while n > 2 and n % bs == 1: bs += 1
+    return bs
 
 def device_of(
     name:str,  # auto, cpu, cuda or mps

@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 from .prep import PicturePrep, pixels_of
 
 # %% ../../nbs/vision/13_simple.ipynb #0e8b106c
-STRENGTHS = [.001, .003, .01, .03, .1, .3, 1., 3.]
+STRENGTHS = [.001, .003, .01, .03, .1, .3, 1., 3., 10.]
 MANY = 3000  # rows from which on the penalty no longer matters
 
 def logistic(
