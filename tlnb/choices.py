@@ -40,13 +40,13 @@ def choices_path(
 # %% ../nbs/11_choices.ipynb #2ad9122d
 def write_choices(
     path,          # CSV file
-    choices:dict,  # item -> `Choice`
+    choices:dict,  # item -> `Choice`, in the order in which they were made
 )->Path:
-    "Write all choices at once, so that a crash leaves the old ones or the new ones; `StoreError` where the disk refuses"
+    "Write all choices at once, in their order, so that a crash leaves the old ones or the new ones; `StoreError` where the disk refuses"
     out = io.StringIO()
     rows = csv.writer(out, lineterminator='\n')
     rows.writerow(HEAD)
-    rows.writerows((item, c.choice, c.label) for item,c in sorted(choices.items()))
+    rows.writerows((item, c.choice, c.label) for item,c in choices.items())
     return atomic_write(path, out.getvalue())
 
 # %% ../nbs/11_choices.ipynb #c231b405
