@@ -90,6 +90,11 @@ def _facts(dataset, counts):
     return Html(f'<p><b>{count(counts["rows"], "row")}</b>: {counts["train"]:,} to train on, {counts["judged"]:,} judged{left} · '
         f'<b>{count(counts["columns"], "column")}</b> · target <b>{own(dataset.target)}</b> ({kind})</p>')
 
+def _next(dataset):
+    "What to call for a look at labels that are perhaps wrong"
+    name = 'cleaner_panel' if getattr(dataset.kind, 'thumbnail', None) else 'suspects'
+    return Html(f'<p class="tlnb-help">Look at suspicious labels: <code>{name}(dataset)</code></p>')
+
 def data_panel(
     dataset, # `Dataset`
 )->Panel:
@@ -97,7 +102,7 @@ def data_panel(
     found, recipe = dataset.assess(), dataset.recipe
     verdict = data_verdict(found.warnings)
     body = Html(f'{_facts(dataset, found.counts)}{heading("Warnings")}{warnings_html(found.warnings, recipe)}'
-        f'{heading("Balance")}{balance_html(found.counts, dataset.target)}{heading("Sample")}{sample_html(dataset)}')
+        f'{heading("Balance")}{balance_html(found.counts, dataset.target)}{heading("Sample")}{sample_html(dataset)}{_next(dataset)}')
     columns = list(dict.fromkeys(map(str, [*dataset.frame.columns, *dataset.groups.columns])))
     named = ('data.sensitive', 'data.split', 'data.group', 'data.drop')
     return Panel('Data', body, recipe=recipe, keys=panel_keys('data', recipe.modality), main=('data.path', 'data.target', 'data.sensitive', 'data.drop'),
