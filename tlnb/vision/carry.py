@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from ..html import table
-from .learner import augment_view, device_of
+from .learner import at_once, augment_view, device_of
 from .net import body_state, build, check_size
 from .prep import pixels_of
 
@@ -72,10 +72,10 @@ class VisionFeaturizer:
         "Batches of features, of nearly the same size"
         device = getattr(model, 'runs_on', next(model.parameters()).device)
         for name,part in model.named_children():
-            if name != 'head': part.to(device) # a head alone is trained where its features are
-        for rows in np.array_split(np.arange(len(frame)), -(-len(frame)//128)) if len(frame) else []:
+            if name != 'head': part.to(device, memory_format=torch.channels_last) # a head alone is trained where its features are
+        for rows in np.array_split(np.arange(len(frame)), -(-len(frame)//at_once(prep.size, device))) if len(frame) else []:
             x = torch.from_numpy(pixels_of(prep, frame.iloc[rows]))
-            yield model.features(prep.normalise((change(x) if change else x).to(device)))
+            yield model.features(prep.normalise((change(x) if change else x).to(device)).contiguous(memory_format=torch.channels_last))
 
     def embed(self,
         model,       # network with `features`

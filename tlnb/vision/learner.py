@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['LEVELS', 'Augment', 'augment_view', 'FrozenNorm', 'side_at', 'Grow', 'freezes_norm', 'callbacks', 'Pictures',
-           'batch_size', 'device_of', 'vision_learner', 'scores_of', 'score_pictures']
+           'batch_size', 'device_of', 'at_once', 'vision_learner', 'scores_of', 'score_pictures']
 
 # %% ../../nbs/vision/14_learner.ipynb #8f161136
 import random
@@ -134,6 +134,13 @@ def device_of(
     "Where to train: auto is a GPU of NVIDIA's where there is one"
     return torch.device(('cuda' if torch.cuda.is_available() else 'cpu') if name == 'auto' else name)
 
+def at_once(
+    size:int,  # pixels of a side
+    device,    # where the network is
+)->int:
+    "Pictures that are looked at together where nothing is learned: few large ones on a CPU, whose caches they would leave"
+    return 256 if device.type == 'cuda' else int(np.clip(2**19//size**2, 8, 128))
+
 def vision_learner(
     model,                 # network with `features`, `head` and `groups`
     prep:PicturePrep,      # its preprocessing
@@ -152,7 +159,7 @@ def vision_learner(
     parts = [Pictures(bank, r, as_target(dataset.y[r], prep.target)) for r in (fit_rows, valid_rows)]
     loader = dict(device=device, n_inp=1)
     dls = DataLoaders(BatchLoader(parts[0], bs=batch_size(n, recipe.train.batch_size), shuffle=True, seed=seed, after_batch=lambda b: (ready(augment(b[0])), b[1]), **loader),
-        BatchLoader(parts[1], bs=256, after_batch=lambda b: (ready(b[0]), b[1]), **loader), device=device)
+        BatchLoader(parts[1], bs=at_once(prep.size, device), after_batch=lambda b: (ready(b[0]), b[1]), **loader), device=device)
     return Learner(dls, model, loss_func=loss_of(prep.target, v.label_smoothing), splitter=lambda m: m.groups(), train_bn=not freezes_norm(recipe, model, n),
         cbs=callbacks(recipe, model, n, prep.size, device))
 
@@ -171,9 +178,9 @@ def scores_of(
 )->np.ndarray:
     "Probabilities [n, classes], or predictions [n, 1] in units of the target; float64"
     device,out = next(model.parameters()).device,[np.zeros((0, model.arch['n_out']))]
-    with _evaluating(model):
+    with _evaluating(model.to(device, memory_format=torch.channels_last)):
         for x in batches:
-            x = prep.normalise(torch.from_numpy(x).to(device))
+            x = prep.normalise(torch.from_numpy(x).to(device)).contiguous(memory_format=torch.channels_last)
             found = [to_scores(model(o), prep.target) for o in ((x, x.flip(3)) if prep.tta else (x,))]
             out.append(sum(found)/len(found))
     return np.concatenate(out)
@@ -182,7 +189,8 @@ def score_pictures(
     model,            # network
     prep:PicturePrep, # its preprocessing
     frame,            # rows as read
-    bs:int=128,       # pictures a step
+    bs:int=0,         # pictures a step; 0: `at_once`
 )->np.ndarray:
     "What the network says of pictures: as `scores_of`"
+    bs = bs or at_once(prep.size, next(model.parameters()).device)
     return scores_of(model, prep, (prep.encode(frame.iloc[i:i+bs]) for i in range(0, len(frame), bs)))

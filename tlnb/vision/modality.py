@@ -91,9 +91,10 @@ class VisionModality:
 
     def score_rows(self, model, prep, dataset, rows):
         "The same for rows of a dataset, whose pixels are decoded once"
-        from tlnb.vision.learner import scores_of
+        from tlnb.vision.learner import at_once, scores_of
         rows,bank = np.asarray(rows),pixel_bank(dataset, prep, dataset.recipe)
-        return scores_of(model, prep, (bank(rows[i:i+128]) for i in range(0, len(rows), 128)))
+        bs = at_once(prep.size, next(model.parameters()).device)
+        return scores_of(model, prep, (bank(rows[i:i+bs]) for i in range(0, len(rows), bs)))
 
     def show(self, dataset, rows):
         "These pictures, each with its target"
