@@ -105,6 +105,7 @@ class _Measured:
             mean = np.bincount(self.member, e)/self.n
             self.values[k],self.under[k],self.draws[k] = mean[:,None],self.n[:,None],(mean + t*sd/np.sqrt(self.n))[..., None]
 
+# %% ../nbs/33_bias.ipynb #c168b74d
 def _fairlearn(y, p, group, weight):
     "Rates by group, from fairlearn; each case stands for `weight` rows"
     from fairlearn import metrics as fm

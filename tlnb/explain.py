@@ -310,6 +310,7 @@ def _general(ds, model, masker, background, features, evaluations, seed):
     size = np.abs(shapley(game, len(features), evaluations//5, seed)[0]).mean(0)
     return dict(global_rows=len(at), **{'global': [dict(feature=features[j], mean_abs=float(size[j])) for j in np.argsort(-size, kind='stable')]})
 
+# %% ../nbs/32_explain.ipynb #1c703491
 def _namer(ds):
     "Function from a target or a prediction to what the user calls it"
     if np.ndim(ds.y) == 2:
