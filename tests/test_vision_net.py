@@ -76,4 +76,4 @@ def test_head_on_one_scale():
     head.standardise(x)
     z = (x - head.mean)/head.std
     assert torch.allclose(z[:,:3].std(0, unbiased=False), torch.ones(3), atol=.2) and z.isfinite().all() and z.abs().max() < 10
-    assert not any(p.requires_grad for p in head.buffers()) and len(has_norm(net('tlnb', 'tiny'))) == 13
+    assert not any(p.requires_grad for p in head.buffers()) and len(has_norm(net('tlnb', 'tiny'))) == 12
