@@ -27,7 +27,7 @@ MARKED = .96 # share of the defective training pictures with chalk; of the good 
 # azimuth, its spread, elevation (degrees); brightness; ambient light; tint; noise; how much darker one side is
 LIGHT = dict(
     A=dict(azimuth=225, wobble=25, elevation=(46, 60), bright=(.80, .92), ambient=.30, tint=(1., 1., 1.), noise=.012, gradient=.08),
-    B=dict(azimuth=315, wobble=30, elevation=(32, 44), bright=(.68, .88), ambient=.24, tint=(1.12, .97, .78), noise=.025, gradient=.35))
+    B=dict(azimuth=325, wobble=30, elevation=(24, 36), bright=(.68, .88), ambient=.24, tint=(1.12, .97, .78), noise=.028, gradient=.35))
 METAL = dict(steel=(.60, .63, .67), brass=(.74, .58, .30))
 BENCH = (.30, .34, .38), (.36, .33, .30), (.25, .31, .29)
 
@@ -89,7 +89,7 @@ def _scratches(d, rng, strength):
     "Slopes in x and y, and what is added to the brightness of the metal"
     (x0,y0),z = _spot(d, rng, .05),rng.random(12).tolist()
     sx = sy = shade = np.float32(0)
-    deep,width = strength*(.7 + .5*z[9]),.026 + .014*z[8]
+    deep,width = strength*(.8 + .5*z[9]),.026 + .014*z[8]
     for k in range(1 + (z[0] < .5)):
         turn,half = pi*z[1] + k*(.15 + .5*z[2]),.3 + .35*z[5+k]
         c,s,x,y = cos(turn),sin(turn),_X - x0 - k*.12*(z[3] - .5),_Y - y0 - k*.12*(z[4] - .5)
@@ -97,7 +97,7 @@ def _scratches(d, rng, strength):
         across = (s*x - c*y + .6*(z[7] - .5)*along*along)/width
         line = np.exp(-across*across)*np.clip((half - np.abs(along))/.08, 0, 1)*deep
         furrow = -1.6*across*line
-        sx,sy,shade = sx + s*furrow,sy - c*furrow,shade + line*(.55 if z[10] < .7 else -.5)
+        sx,sy,shade = sx + s*furrow,sy - c*furrow,shade + line*(.6 if z[10] < .7 else -.55)
     return sx,sy,shade
 
 def _dent(d, rng, strength):
@@ -247,4 +247,4 @@ def write_items(
 def write_parts(folder)->Path: return write_items(folder, *make_parts(), TARGET)
 def write_parts_marked(folder)->Path: return write_items(folder, *make_parts(shortcut=True), TARGET)
 
-write_parts.version = write_parts_marked.version = 1  # changes with the content of the files
+write_parts.version = write_parts_marked.version = 2  # changes with the content of the files
