@@ -207,7 +207,7 @@ def test_finder_puts_everything_back(tmp_path):
             from tlnb.checkpoint import capture
             learner.opt.clear_state()
             states.append(capture(learner))
-            found.append(find_lr(learner, 2.6))
+            found.append(find_lr(learner, 2.6).suggestion)
             states.append(capture(learner))
             raise KeyboardInterrupt
     import tlnb.training as training

@@ -30,11 +30,17 @@ class BatchLoader(DataLoader):
     ):
         super().__init__(dataset, bs=bs, **kwargs)
         self.rng,self.n_inp = random.Random(seed),n_inp
+        self.part,self.share = (0, 1),1. # which of how many parts of a batch; weight of the mean over the latest one
 
     def create_batches(self, samps):
         if hasattr(self.dataset, 'begin'): self.dataset.begin(self.rng) # a dataset that draws something for each epoch
-        idx = torch.tensor(list(samps), dtype=torch.int64)
-        yield from (self.dataset[i] for i in idx.split(self.bs) if not self.drop_last or len(i) == self.bs)
+        (part,of),idx = self.part,torch.tensor(list(samps), dtype=torch.int64)
+        for i in idx.split(self.bs):
+            if self.drop_last and len(i) < self.bs: continue
+            parts = min(of, max(1, len(i)//2)) # two rows at least: batch normalisation and mixup need them
+            own = i[part::parts] if part < parts else i[:0]
+            self.share = len(own)*of/len(i)
+            yield self.dataset[own if len(own) else i[:2]] # every process takes each step, if only with rows that have no weight
 
 # %% ../nbs/12_loaders.ipynb #a0baa6db
 def batch_size(n:int)->int:
