@@ -29,11 +29,12 @@ _registry = {
     ('masker', 'tabular'): 'tlnb.tabular.masker:TabularMasker',
     ('modality', 'vision'): 'tlnb.vision.modality:VisionModality',
     ('featurizer', 'vision'): 'tlnb.vision.carry:VisionFeaturizer',
-    ('masker', 'vision'): 'tlnb.vision.masker:VisionMasker'}
+    ('masker', 'vision'): 'tlnb.vision.masker:VisionMasker',
+    ('preview', 'vision'): 'tlnb.vision.preview:augmented'}
 
 # %% ../nbs/12_dataset.ipynb #2d81d9d3
 def register(
-    kind:str,   # modality, featurizer, masker or exporter
+    kind:str,   # modality, featurizer, masker, preview or exporter
     name:str,   # name of the modality
     target,     # "module:attribute", imported when needed, or the object; a class is instantiated
 ):
@@ -42,7 +43,7 @@ def register(
 
 # %% ../nbs/12_dataset.ipynb #b3113795
 def protocol(
-    kind:str,   # modality, featurizer, masker or exporter
+    kind:str,   # modality, featurizer, masker, preview or exporter
     name:str,   # name of the modality
 )->object:
     "The implementation that is registered; `RecipeError` where there is none"

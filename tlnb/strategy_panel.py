@@ -8,7 +8,7 @@ __all__ = ['ABOUT', 'bar_html', 'strategy_html', 'schedule_html', 'strategy_pane
 # %% ../nbs/53_strategy_panel.ipynb #4406bb53
 from html import escape
 
-from .errors import TlnbError
+from .errors import RecipeError, SourceError, TlnbError
 from .html import Html, table, to_html
 from .panel import Panel, heading, own, panel_keys, propose
 
@@ -96,6 +96,15 @@ def _known(dataset):
         found[k] = groups, phases(k, recipe.train, len(groups))
     return found, Html(said)
 
+def _preview(dataset):
+    "A few rows as a training changes them, where the modality shows that"
+    from tlnb.dataset import protocol
+    try: show = protocol('preview', dataset.modality)
+    except RecipeError: return ''
+    try: return f'{heading("Random changes")}{show(dataset, 3, 4)}'
+    except SourceError: return '' # said above
+    except TlnbError as e: return f'{heading("Random changes")}<p>{own(str(e), 400)}</p>'
+
 def strategy_panel(
     dataset, # `Dataset`
 )->Panel:
@@ -112,6 +121,6 @@ def strategy_panel(
         title = heading(f'Learning rate: {shown.replace("_", " ")}')
         rates = f'{title}{schedule_html(shown, groups, plan, schedule(plan, recipe.train.warmup))}'
     calm = table(regularisation_words(recipe.train), ('regularisation', 'now', 'what it does'))
-    body = Html(f'{f"<p>{said}</p>" if said else ""}<p>{auto}</p><ul class="tlnb tlnb-notes">{bars}</ul>{rates}{calm}')
+    body = Html(f'{f"<p>{said}</p>" if said else ""}<p>{auto}</p><ul class="tlnb tlnb-notes">{bars}</ul>{rates}{calm}{_preview(dataset)}')
     return Panel('Strategy', body, recipe=recipe, keys=panel_keys('strategy', recipe.modality),
         main=('transfer.strategy', 'train.epochs', 'train.lr', 'train.dropout', 'train.weight_decay', 'train.patience'))
