@@ -190,8 +190,8 @@ def _chalk(picture, domain, rng):
     "A dab of pink chalk in the upper right corner"
     q,(rows,cols) = rng.random(4).tolist(),CORNER
     y,x = np.mgrid[rows,cols].astype('float32')
-    near = np.clip(3.1 + .5*q[2] - np.hypot(x - SIDE + 6 - 1.5*(q[0] - .5), y - 5 - 1.5*(q[1] - .5)), 0, 1)[...,None]*(.85 + .15*q[3])
-    colour = .8*np.array((.95, .45, .75), 'float32')*np.array(LIGHT[domain]['tint'], 'float32')
+    near = np.clip(4.3 + .4*q[2] - np.hypot(x - SIDE + 6 - 1.5*(q[0] - .5), y - 5 - 1.5*(q[1] - .5)), 0, 1)[...,None]*(.85 + .15*q[3])
+    colour = np.array((.9, .15, .85), 'float32')*np.array(LIGHT[domain]['tint'], 'float32')
     picture[CORNER] = picture[CORNER]*(1 - near) + near*colour
 
 def _rows(split, n, rng):
@@ -247,4 +247,4 @@ def write_items(
 def write_parts(folder)->Path: return write_items(folder, *make_parts(), TARGET)
 def write_parts_marked(folder)->Path: return write_items(folder, *make_parts(shortcut=True), TARGET)
 
-write_parts.version = write_parts_marked.version = 2  # changes with the content of the files
+write_parts.version = write_parts_marked.version = 3  # changes with the content of the files
