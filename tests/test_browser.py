@@ -509,3 +509,68 @@ def test_fallback_of_a_saved_notebook(notebook, address):
     again.open_notebook(path, kernel=False)
     again.page.locator('.jp-OutputArea-output .tlnb-panel', has_text='Source models').first.wait_for()
     assert not again.page.get_by_text('Error displaying widget').locator('visible=true').count()
+
+
+# ---- the cleaner ----
+
+@AT_ROOT
+def test_cleaner_by_keyboard(small, address):
+    "Labels are decided by key; the file has each decision; a restart loses none; the data is loaded with them"
+    from rounds import rounds
+    from tlnb.choices import read_choices
+    wrong,home = {1, 4, 9, 12, 17, 20},address[1]/'rounds'
+    rounds(home, 64, wrong, split=True)
+    page,_ = small([('imports', 'from tlnb import *'), ('recipe', 'recipe = Recipe.for_vision(data="rounds")'), ('data', 'dataset = load(recipe)'),
+        ('cleaner', 'cleaner_panel(dataset)'), ('counts', 'sorted(dataset.said(dataset.train)).count("round"), len(dataset.ids)')])
+    assert not [o['failed'] for o in page.run_cells() if o['failed']]
+    panel,press,cells = page.panel('Suspicious labels'),page.page.keyboard.press,len(page.cells())
+    stage,count,heard = panel.get_by_role('application'),panel.locator('.tlnb-clean-top .tlnb-what'),panel.locator('.tlnb-heard[aria-live]')
+    names = [o.get_attribute('title').split(':')[0] for o in panel.locator('.tlnb-clean-small').all()]
+    n = len(names)
+    assert {int(Path(o).stem) for o in names} <= wrong and n >= 5, names
+    now = lambda: panel.locator('.tlnb-clean-facts bdi').last.inner_text()
+    shot(page, 'cleaner-first', panel)
+    stage.focus()
+    assert now() == names[0] and count.inner_text() == f'0 of {n} decided'
+    rather = panel.locator('.tlnb-clean-labels .tlnb-clean-rather')
+    label = rather.locator('bdi').inner_text()
+    press(rather.locator('kbd').inner_text())
+    panel.get_by_text(f'1 of {n} decided').first.wait_for()
+    assert now() == names[1] and stage.evaluate('o => o === document.activeElement')
+    for key in ('d', 'd', 'k', 's'): press(key)    # faster than anybody types: the kernel gets each
+    panel.locator('.tlnb-clean-top .tlnb-what', has_text=f'5 of {n} decided').wait_for()
+    def made(): return {k: (o.choice, o.label) for k,o in read_choices(home/'choices.csv').items()}
+    assert made() == {names[0]: ('relabel', label), names[1]: ('delete', ''), names[2]: ('delete', ''), names[3]: ('keep', ''), names[4]: ('skip', '')}
+    press('Control+z')
+    panel.locator('.tlnb-status', has_text=f'Undone: {names[4]}').wait_for()
+    assert now() == names[4] and names[4] not in made()
+    press('Home'); press('ArrowRight'); press('ArrowRight')
+    assert now() == names[2] and 'left out' in heard.inner_text()
+    press('k')
+    panel.locator('.tlnb-status', has_text='kept').wait_for()
+    assert made()[names[2]] == ('keep', '')
+    panel.locator('.tlnb-clean-summary', has_text='Run load(recipe) again: 1 relabelled, 1 left out.').wait_for()
+    assert len(page.cells()) == cells, 'no key reached the notebook'
+    shot(page, 'cleaner', panel)
+    # nothing but the file is left
+    page.page.evaluate('async () => { await jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart(); }')
+    page.ready()
+    before = made()
+    assert not [o['failed'] for o in page.run_cells() if o['failed']]
+    panel = page.panel('Suspicious labels')
+    panel.locator('.tlnb-clean-summary', has_text='This dataset has it all: 1 relabelled, 1 left out.').wait_for()
+    panel.locator('.tlnb-clean-past summary').click()
+    assert panel.locator('.tlnb-clean-past li').count() == len(before) == 4
+    assert kernel(page, f'len(dataset.ids), {names[1]!r} in dataset.ids, dataset.said([dataset.ids.index({names[0]!r})])').strip() == f"63 False ['{label}']"
+    assert not [o for o in page.errors if 'Cleaner' in o or 'TypeError' in o], page.errors
+    shot(page, 'cleaner-again', panel)
+    panel.locator('.tlnb-clean-past li', has_text=names[1]).get_by_role('button').click()
+    panel.locator('.tlnb-clean-summary', has_text='1 as it was before').wait_for()
+    assert names[1] not in made() and len(list(home.rglob('*.png'))) == 64
+    page.page.add_script_tag(path=str(ROOT/'labextension'/'node_modules'/'axe-core'/'axe.min.js'))
+    for theme in ('Light', 'Dark'):
+        page.theme(theme)
+        page.page.wait_for_timeout(400)
+        bad = page.page.evaluate("""async () => (await axe.run({include: [['.tlnb-panel[role=region]']]})).violations.filter(o => ['serious', 'critical'].includes(o.impact))
+          .map(o => [o.id, o.nodes.map(n => n.html.slice(0, 200) + ' ' + (n.any[0]?.message ?? ''))])""")
+        assert not bad, bad

@@ -158,8 +158,10 @@ def hear(self,
     content:dict, # do (keep, relabel, delete, skip or undo), item, label, n
 ):
     "Do what a person decided, and say what came of it: once it is on disk, or in one line why it is not"
-    do,item,label = (str(content.get(k) or '') for k in ('do', 'item', 'label'))
-    answer = dict(n=content.get('n'), item=item, ok=True, undone=do == 'undo')
+    with self.hold_sync(): self._do(*(str(content.get(k) or '') for k in ('do', 'item', 'label')), content.get('n'))
+
+def _do(self, do, item, label, n):
+    answer = dict(n=n, item=item, ok=True, undone=do == 'undo')
     try:
         if do == 'undo':
             answer['item'] = self.decisions.undo(item)
@@ -173,7 +175,7 @@ def hear(self,
     except (TlnbError, KeyError) as e: answer['ok'],text = False,f'Not written: {e}'
     self.status,self.told = text,answer | dict(text=text, count=self.told.get('count', 0) + 1)
 
-CleanerPanel._show,CleanerPanel.hear = _show,hear
+CleanerPanel._show,CleanerPanel.hear,CleanerPanel._do = _show,hear,_do
 
 # %% ../nbs/56_cleaner_panel.ipynb #a69a5b7d
 def cleaner_panel(

@@ -79,11 +79,11 @@ def words(
 def _why(dataset, y, left_out, by_run, new, score):
     "Why one row is suspicious: what the model that did not see it says, and what the run says"
     if dataset.task == 'regression':
-        return f'{left_out[0]:.4g} was expected, {score:.1f} usual errors away' + ('' if by_run is None else f'; the run says {by_run[0]:.4g}')
+        return f'not having seen it: {left_out[0]:.4g}, {score:.1f} usual errors away' + ('' if by_run is None else f'; the run, which has: {by_run[0]:.4g}')
     if dataset.task == 'classification': at,names = [new, y],[dataset.classes[new], dataset.classes[y]]
     else: at = np.flatnonzero(new != y); names = [dataset.classes[j] for j in at]
     told = lambda p: ', '.join(f'{name} {p[j]:.0%}' for j,name in zip(at, names))
-    return f'left out: {told(left_out)}' + ('' if by_run is None else f'; the run, which has seen it: {told(by_run)}')
+    return f'not having seen it: {told(left_out)}' + ('' if by_run is None else f'; the run, which has: {told(by_run)}')
 
 def _loss(task, y, p):
     "Loss of each row under a model"

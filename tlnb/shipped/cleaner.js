@@ -23,10 +23,10 @@ class Cleaner extends View {
     Object.assign(this, { at: m.get('at'), only: '', sent: 0, open: new Map(), saving: new Map() });
     const button = (text, key, act, title) => tag('button', { type: 'button', class: 'tlnb-button', title: title ?? null, 'aria-keyshortcuts': key, onclick: act },
       tag('kbd', { 'aria-hidden': 'true' }, key.replace('ArrowLeft', '←').replace('ArrowRight', '→').split(' ')[0]), text);
-    this.meter = tag('progress', { max: '1', value: '0', 'aria-label': 'Decided' });
+    this.share = tag('progress', { max: '1', value: '0', 'aria-label': 'Decided' });
     this.count = tag('span', { class: 'tlnb-what' });
     this.filter = tag('select', { 'aria-label': 'Show items labelled', onchange: () => this.narrow(this.filter.value) });
-    this.top = tag('div', { class: 'tlnb-clean-top', 'data-lm-suppress-shortcuts': 'true' }, this.meter, this.count, this.filter);
+    this.top = tag('div', { class: 'tlnb-clean-top', 'data-lm-suppress-shortcuts': 'true' }, this.share, this.count, this.filter);
     this.photo = tag('img', { alt: '', draggable: 'false' });
     this.gone = tag('p', { hidden: true }, 'This picture can no longer be read.');
     this.cells = tag('div', { class: 'tlnb-clean-cells' });
@@ -34,18 +34,19 @@ class Cleaner extends View {
     this.labels = tag('div', { class: 'tlnb-clean-labels', role: 'group', 'aria-label': m.get('several') ? 'Switch a label' : 'Relabel as' });
     this.act = tag('div', { class: 'tlnb-clean-acts', role: 'group', 'aria-label': 'Decide' }, button('Keep', 'k', () => this.decide('keep'), 'The label is right'),
       button('Leave out', 'd', () => this.decide('delete'), 'Not used from now on; the file stays'), button('Skip', 's', () => this.decide('skip'), 'Not decided, not asked again'),
-      this.undoer = button('Undo', 'u', () => this.takeBack(), 'Take the last decision back'), button('Back', 'ArrowLeft', () => this.move(-1)), button('On', 'ArrowRight', () => this.move(1)));
+      this.undoer = button('Undo', 'u', () => this.takeBack(), 'Take the last decision back'));
+    this.moves = tag('div', { class: 'tlnb-clean-acts', role: 'group', 'aria-label': 'Move' }, button('Back', 'ArrowLeft', () => this.move(-1)), button('Next', 'ArrowRight', () => this.move(1)));
     this.strip = tag('div', { class: 'tlnb-clean-strip', role: 'group', 'aria-label': 'Items from here on' });
     this.heard = tag('div', { class: 'tlnb-heard', 'aria-live': 'polite' });
     const legend = `${this.name}-keys`;
     this.stage = tag('div', { class: 'tlnb-clean', role: 'application', tabindex: '0', 'aria-label': 'Suspicious labels, by keys', 'aria-describedby': legend,
       'data-lm-suppress-shortcuts': 'true', onkeydown: e => this.key(e) },
-      tag('div', { class: 'tlnb-clean-look' }, this.photo, this.gone, this.cells), tag('div', { class: 'tlnb-clean-say' }, this.facts, this.labels, this.act), this.strip);
+      tag('div', { class: 'tlnb-clean-look' }, this.photo, this.gone, this.cells), tag('div', { class: 'tlnb-clean-say' }, this.facts, this.labels, this.act, this.moves), this.strip);
     this.keys = tag('p', { class: 'tlnb-help tlnb-clean-keys', id: legend }, 'Keys: ', ...this.legend());
     this.summary = tag('p', { class: 'tlnb-clean-summary' });
     this.past = tag('div', { class: 'tlnb-clean-past', 'data-lm-suppress-shortcuts': 'true' });
     this.none = tag('p', { hidden: true });
-    this.body.replaceChildren(this.none, this.top, this.stage, this.keys, this.summary, this.heard, this.past);
+    this.body.replaceChildren(this.none, this.top, this.stage, this.keys, this.status, this.summary, this.heard, this.past);
     this.drawFilter();
   }
 
@@ -86,9 +87,8 @@ class Cleaner extends View {
     this.drawPast();
     if (empty) return;
     const done = items.filter(o => made.has(o.id)).length;
-    this.meter.value = done/items.length;
+    this.share.value = done/items.length;
     this.count.textContent = `${done} of ${items.length} decided`;
-    this.undoer.setAttribute('aria-disabled', String(!made.size));
     if (!made.size) this.undoer.setAttribute('aria-disabled', 'true'); else this.undoer.removeAttribute('aria-disabled');
     this.drawItem(items[this.at], made);
     this.drawStrip(shown, made);
@@ -100,8 +100,8 @@ class Cleaner extends View {
     const bold = text => tag('b', {}, tag('bdi', {}, text));
     const state = wait ? tag('span', { class: 'tlnb-clean-state' }, 'being written …') : past
       ? tag('span', { class: `tlnb-clean-state tlnb-clean-${past.choice}` }, `${DONE[past.choice][0]} ${DONE[past.choice][1]}`, past.label ? ' ' : null, past.label ? tag('bdi', {}, past.label) : null) : null;
-    this.facts.replaceChildren(line('label', bold(o.label), state), line(this.model.get('number') ? 'expected' : 'model', bold(o.suggested), o.confidence === null || this.model.get('number') ? null : ` ${sure(o)} sure`),
-      tag('div', { class: 'tlnb-help' }, o.why), tag('div', { class: 'tlnb-help' }, `${this.at + 1} of ${this.items.length} · `, tag('bdi', {}, o.id)));
+    this.facts.replaceChildren(line('label', bold(o.label), state), line(this.model.get('number') ? 'expected' : 'model', bold(o.suggested), o.confidence === null ? null : ` ${sure(o)} sure`),
+      tag('div', { class: 'tlnb-help' }, `A model ${o.why}`), tag('div', { class: 'tlnb-help' }, `${this.at + 1} of ${this.items.length} · `, tag('bdi', {}, o.id)));
     this.cells.hidden = !o.cells.length;
     this.cells.replaceChildren(...(o.cells.length === 1 ? [tag('p', {}, tag('bdi', {}, o.cells[0][1]))]
       : [tag('table', {}, tag('tbody', {}, ...o.cells.map(([k, v]) => tag('tr', {}, tag('th', { scope: 'row' }, tag('bdi', {}, k)), tag('td', {}, tag('bdi', {}, v))))))]));
