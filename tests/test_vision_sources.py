@@ -172,7 +172,7 @@ def test_whatever_a_script_wrapped_around_them(tmp_path):
     for n,wrapped in enumerate([dict(state_dict={f'module.{k}': v for k,v in state.items()}, epoch=3), dict(model=state), {f'module.{k}': v.half() for k,v in state.items()}]):
         torch.save(wrapped, tmp_path/f'{n}.pth')
         assert set(read_state(tmp_path/f'{n}.pth')) == set(state)
-        assert open_source(named_source(str(tmp_path/f'{n}.pth'), recipe(arch='squeezenet1_1'))).classes == ['0', '1', '2']
+        assert open_source(named_source(str(tmp_path/f'{n}.pth'), recipe(arch='squeezenet1_1'))).classes == ['output 0', 'output 1', 'output 2']
 
 @pytest.mark.parametrize('file, arch', [('squeezenet1_0_deepcompression.pth', 'squeezenet1_0'), ('mobilenet_v2_coral_dequant.pth', 'mobilenet_v2')])
 def test_real_weights_know_real_photos(file, arch, data_dir):

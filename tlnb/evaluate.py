@@ -143,7 +143,7 @@ def _pair(arms, run, name, baselines):
     return tuple(max(side, key=lambda a: a.inner(name)) for side in sides.values()), ''
 
 # %% ../nbs/32_evaluate.ipynb #92e244cf
-NO_LABELS = 'source_unchanged', 'zero_shot'   # arms that learn nothing from the target's labels
+NO_LABELS = 'source_unchanged', 'domain_adaptation', 'zero_shot'   # arms that learn nothing from the target's labels
 
 def _curve(run, best):
     "Arms and sizes that the labels-needed curve takes, beside all rows"

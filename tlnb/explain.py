@@ -17,6 +17,7 @@ import pandas as pd
 from .dataset import protocol
 from .errors import DataError, RecipeError, nearest
 from .html import VERDICT, Html, badge, svg, table, to_html, verdict
+from .places import plot_places
 from .target import names_of, said, separator_of
 
 # %% ../nbs/32_explain.ipynb #038a96ac
@@ -26,9 +27,10 @@ class Masker(Protocol):
     def background(self, dataset, n:int, seed:int)->pd.DataFrame: "`n` training rows that stand for 'not known'"
     def mask(self, rows, background, hidden)->pd.DataFrame:
         "`len(background)` versions of each of the [m] rows, row after row, with what `hidden` [m, features] says replaced"
+    # Optional: `batch`, masked rows that are held at once; `stands`, the background in words; `look(rows)`, a `picture` and its `grid` for each row
 
 # %% ../nbs/32_explain.ipynb #672dccf9
-_BATCH = 32768 # rows scored at once: bounds the memory
+_BATCH = 32768 # rows scored at once, where the masker does not say: bounds the memory
 
 class Game:
     "Mean score of each item while only some of its features are shown."
@@ -54,7 +56,7 @@ class Game:
 
     def _play(self, shown):
         n,b = len(self.rows),len(self.background)
-        means,step = [],max(1, _BATCH//b)
+        means,step = [],max(1, getattr(self.masker, 'batch', _BATCH)//b)
         for start in range(0, len(shown)*n, step):
             which,item = np.divmod(np.arange(start, min(start+step, len(shown)*n)), n)
             p = self.score(self.masker.mask(self.rows.iloc[item], self.background, ~shown[which]))
@@ -209,7 +211,11 @@ class Explanation:
 
 def _because(item, n=3):
     "The features that count most for an item, in words"
-    return ', '.join(f"{t['feature']} = {_short(t['data'], 40)} ({_number(t['value'])})" for t in item['top'][:n] if t['value'])
+    return ', '.join(f"{_with(t, 40)} ({_number(t['value'])})" for t in item['top'][:n] if t['value'])
+
+def _with(t, n):
+    "A feature and what it is in this item, where that can be said in words"
+    return f"{t['feature']} = {_short(t['data'], n)}" if t['data'] != '' else t['feature']
 
 # %% ../nbs/32_explain.ipynb #8d26b9cb
 _RAISE,_LOWER,_PLAIN = '#3284c4','#d55e00','#808080'
@@ -221,6 +227,7 @@ def plot_explanation(
     "Bars of the general view and of each item, as a matplotlib `Figure`"
     from matplotlib.figure import Figure
     items,cols = info['items'],2
+    if 'look' in items[0]: return plot_places(info)
     lines = 1 + -(-len(items)//cols)
     fig = Figure(figsize=(10, 1.0 + (0.7 + 0.2*features)*lines), layout='constrained')
     grid = fig.add_gridspec(lines, cols)
@@ -231,7 +238,7 @@ def plot_explanation(
         ax = fig.add_subplot(grid[1+k//cols, k%cols])
         label = '' if i['label'] is None else f", label {_short(i['label'])}"
         title = f"{i['id']}, {i['why']}: {_short(i['explained']) + ' ' if 'explained' in i else ''}{_out(info, i['output'])}\npredicted {_short(i['predicted'])}{label}"
-        _bars(ax, [(f"{t['feature']} = {_short(t['data'])}", t['value']) for t in i['top'][:features]], title)
+        _bars(ax, [(_with(t, 18), t['value']) for t in i['top'][:features]], title)
         ax.set_xlim(-1.1*wide, 1.1*wide); ax.axvline(0, color=_PLAIN, lw=0.8)
     fig.supxlabel(f"← lowers    the {info['unit']}, from its baseline {_out(info, info['baseline'])}    raises →", fontsize=9)
     return fig
@@ -281,9 +288,9 @@ def explain(
     residual = np.abs(whole - base - values.sum(1))
     info = dict(method='permutation (shap)', model=f'{arm}, seed {seed}', explains=_explains(ds), unit='probability' if ds.classes else 'prediction',
         evaluations=spent, seconds=0., residual_max=float(residual.max()), residual_limit=r.residual_limit, marked=bool(residual.max() > r.residual_limit),
-        baseline=float(base.mean()), background=f'{len(background)} training rows, drawn evenly along the target', background_rows=len(background),
+        baseline=float(base.mean()), background=getattr(masker, 'stands', '{} training rows, drawn evenly along the target').format(len(background)), background_rows=len(background),
         stability=None if stability is None else float(stability.mean()), features=features,
-        items=_told(ds, rows, ids, y, why, p, whole, values, residual, features, outputs), **general, says_not=SAYS_NOT)
+        items=_looked(masker, rows, _told(ds, rows, ids, y, why, p, whole, values, residual, features, outputs)), **general, says_not=SAYS_NOT)
     info['seconds'] = round(time.time()-start, 2)
     run.folder.write_json('explanation.json', info)
     return Explanation(info, _shap_values(values, base, rows, features, ids), run.folder.path)
@@ -327,6 +334,12 @@ def _told(ds, rows, ids, y, why, p, whole, values, residual, features, outputs):
         out.append(dict(id=ids[i], label=None if y is None else name(y[i]), predicted=name(answer(p[i])), **(dict(explained=ds.classes[outputs[i]]) if labels else {}),
                         output=float(whole[i]), why=why[i], residual=float(residual[i]), top=top))
     return out
+
+def _looked(masker, rows, items):
+    "The items with what people would rather look at than read, where the masker has it"
+    if look := getattr(masker, 'look', None):
+        for i,cell in zip(items, look(rows)): i['look'] = cell
+    return items
 
 def _shown(rows, feature, i):
     "A feature of an item as the user knows it"

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['LINES', 'SECTIONS', 'data_line', 'source_line', 'transfer_line', 'labels_line', 'explanation_line', 'bias_line',
            'signs', 'first_screen', 'figure', 'transfer_section', 'labels_section', 'reliability_section',
-           'data_section', 'source_section', 'explanation_section', 'bias_section', 'made_section']
+           'data_section', 'source_section', 'ranking_section', 'explanation_section', 'bias_section', 'made_section']
 
 # %% ../nbs/34_sections.ipynb #8c75cc37
 from .assessment import DataWarning, data_verdict
@@ -156,6 +156,16 @@ def source_section(r)->Html:
     rows = [[k, _CARRIED.get(o.get('what'), o.get('what')), o.get('was') or '', ', '.join(map(str, o.get('new_categories') or []))] for k,o in c['columns'].items()]
     return Html(res + table(rows, ['column', 'what became of it', 'in the source', 'new categories'], f"What was carried over: {c['share']:.0%} of the weights"))
 
+def ranking_section(r)->Html:
+    "What each source promised before anything was trained"
+    if not r['ranking']: return Html(_said(r['ranking_reason']))
+    name, raw = next((o['metric'] for o in (r['arms'] or {}).values() if o.get('metric')), ''), r['ranking_raw']
+    rows = [[o['source'], _three(o['score']), _three(o['nearest']), _three(o['logme']), _three(o['gap']), _three(o['verified_value']), o['warning']] for o in r['ranking']]
+    rows.append(['(raw input, no source)', _three(raw['score']), None, None, None, _three(raw['verified_value']), ''])
+    skipped = [f'{k}: not asked, {why}' for k,why in r['ranking_skipped'].items()]
+    told = 'A simple model on the frozen features of each source, cross-validated on the training rows, beside the same on the raw input. The judged rows were not looked at.'
+    return Html(table(rows, ['source', f'probe, {metric(name).words}' if name else 'probe', 'nearest neighbour', 'LogME', 'domain gap', 'short real run', '']) + _said(told, *skipped))
+
 def explanation_section(r)->Html:
     "What counted, in general and for single rows"
     from tlnb.explain import plot_explanation
@@ -183,5 +193,5 @@ def made_section(r)->Html:
     return Html(_fold('Every decision, and whence it came', table(rows, ['key', 'value', 'from'])) + _fold('Versions and machine', table(made)))
 
 SECTIONS = {'Did transfer help?': transfer_section, 'How many labels does it take?': labels_section, 'Do its probabilities come true?': reliability_section,
-    'What is the data like?': data_section, 'Where did the model come from?': source_section, 'Why does it decide so?': explanation_section,
+    'What is the data like?': data_section, 'Where did the model come from?': source_section, 'Which source promised most?': ranking_section, 'Why does it decide so?': explanation_section,
     'Whom does it fail?': bias_section, 'How was this made?': made_section}

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from .picture import open_picture
+from .picture import open_picture, thumbnail
 
 # %% ../../nbs/vision/30_masker.ipynb #96a49a31
 GRID = 7       # places along each side
@@ -44,6 +44,7 @@ def _spread(hidden, h, w, grid=GRID):
 class VisionMasker:
     "The `Masker` of pictures: a feature is a place in the picture."
     batch = 256 # masked pictures that are held at once
+    stands = 'the average training picture'
 
     def features(self,
         dataset, # `Dataset` of pictures
@@ -74,3 +75,9 @@ class VisionMasker:
             if hide.all(): return background.path.iloc[0]
             return np.where(_spread(hide, *x.shape[:2]), np.asarray(mean.resize(x.shape[1::-1])), x)
         return pd.DataFrame({'path': pd.Series([one(c, h) for c,h in zip(rows.path, hidden)], dtype=object)})
+
+    def look(self,
+        rows:pd.DataFrame, # raw rows
+    )->list[dict]:
+        "Each picture, small, and the grid that its places form"
+        return [dict(picture=thumbnail(o, 128), grid=[GRID, GRID]) for o in rows.path]

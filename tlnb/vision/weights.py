@@ -367,7 +367,7 @@ def open_source(
     digest = _check_digest(path, source)
     state,n_out = fitting(read_state(path), source.arch, path)
     net,n_out = filled(state, source.arch, n_out)
-    classes = imagenet_classes() if n_out == 1000 else [str(i) for i in range(n_out)]
+    classes = imagenet_classes() if n_out == 1000 else [f'output {i}' for i in range(n_out)]
     size,mean,std = _scale(source.arch)
     info = dict(name=source.name, origin=source.origin, licence=source.licence, trained_on=source.trained_on, year=source.year, limits=source.limits,
         parameters=source.parameters, sha256=digest)
