@@ -1,4 +1,6 @@
 "Two processes that train one network end where one process ends."
+import shutil
+
 import numpy as np
 import pytest
 import torch
@@ -51,9 +53,11 @@ def test_two_processes_train_as_one(dataset, tmp_path):
 def test_a_stop_that_one_notices_stops_all_and_is_resumed(dataset, tmp_path):
     part,_ = launch(2, trained, dataset, tmp_path/'broken', 1)
     assert part.stopped == 'stop' and 0 < part.epochs < 3
-    again = launch(2, trained, dataset, tmp_path/'broken')
-    assert again[0].resumed == part.epochs
-    close(trained(dataset, tmp_path/'whole'), again)
+    shutil.copytree(tmp_path/'broken', tmp_path/'other')
+    two,one,whole = launch(2, trained, dataset, tmp_path/'broken'),trained(dataset, tmp_path/'other'),trained(dataset, tmp_path/'whole')
+    assert two[0].resumed == one[0].resumed == part.epochs
+    close(whole, two)
+    close(whole, one)
 
 def test_a_piece_is_written_once(dataset, tmp_path):
     from tlnb.arms import train_piece
