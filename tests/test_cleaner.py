@@ -166,6 +166,10 @@ def test_choices_elsewhere(tmp_path, monkeypatch, folder):
     item = panel.items[0]
     hear(panel, 'relabel', item['id'], item['suggested'])
     assert panel.pending == {'data.choices': 'pictures.choices.csv'} and 'data_choices="pictures.choices.csv"' in panel.call and (tmp_path/'pictures.choices.csv').is_file()
+    assert panel.summary.startswith('Write data.choices to the recipe cell')
+    panel.written,panel.pending = {'data.choices': 'pictures.choices.csv'},{}
+    hear(panel, 'skip', panel.items[1]['id'])
+    assert not panel.pending, 'what is written is not proposed again'
     again = load(Recipe.from_cell(panel.call))
     assert again.said([again.ids.index(item['id'])]) == [item['suggested']]
 

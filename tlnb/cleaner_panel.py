@@ -152,7 +152,9 @@ def _show(self):
     known = self.decisions.known
     self.decided = [[k, c.choice, c.label] for k,c in known.items()]
     self.summary = self.decisions.summary()
-    if self.key and known and self.summary: self.pending = {**self.pending, 'data.choices': self.key}
+    if not (self.key and known): return
+    self.summary = self.summary.replace('Run load(recipe) again', 'Write data.choices to the recipe cell, run it, and load(recipe) again', 1)
+    if self.written.get('data.choices') != self.key: self.pending = {**self.pending, 'data.choices': self.key}
 
 def hear(self,
     content:dict, # do (keep, relabel, delete, skip or undo), item, label, n

@@ -79,11 +79,11 @@ def words(
 def _why(dataset, y, left_out, by_run, new, score):
     "Why one row is suspicious: what the model that did not see it says, and what the run says"
     if dataset.task == 'regression':
-        return f'not having seen it: {left_out[0]:.4g}, {score:.1f} usual errors away' + ('' if by_run is None else f'; the run, which has: {by_run[0]:.4g}')
+        return f'a model that has not seen it says {left_out[0]:.4g}, {score:.1f} usual errors away' + ('' if by_run is None else f'; the run, which has, {by_run[0]:.4g}')
     if dataset.task == 'classification': at,names = [new, y],[dataset.classes[new], dataset.classes[y]]
     else: at = np.flatnonzero(new != y); names = [dataset.classes[j] for j in at]
-    told = lambda p: ', '.join(f'{name} {p[j]:.0%}' for j,name in zip(at, names))
-    return f'not having seen it: {told(left_out)}' + ('' if by_run is None else f'; the run, which has: {told(by_run)}')
+    told = lambda p: ', '.join(f'{p[j]:.0%} to {name}' for j,name in zip(at, names))
+    return f'a model that has not seen it gives {told(left_out)}' + ('' if by_run is None else f'; the run, which has, {told(by_run)}')
 
 def _loss(task, y, p):
     "Loss of each row under a model"

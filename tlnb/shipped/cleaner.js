@@ -2,6 +2,8 @@
 const DONE = { keep: ['✓', 'kept'], relabel: ['↻', 'relabelled'], delete: ['✕', 'left out'], skip: ['…', 'skipped'] };
 const PATIENCE = 5000;   // milliseconds without an answer
 const AHEAD = 10;        // pictures in the strip
+// the key of each class: its own where all are digits, so that nobody types 6 for a 6 and means 5
+const keysOf = classes => (classes.every(c => /^\d$/.test(c)) ? classes : classes.slice(0, 9).map((_, i) => String(i + 1)));
 const sure = o => (o.confidence === null ? '' : `${Math.round(100*o.confidence)} %`);
 
 class Cleaner extends View {
@@ -51,8 +53,8 @@ class Cleaner extends View {
   }
 
   legend() {
-    const n = Math.min(9, this.model.get('classes').length), relabels = this.model.get('relabels');
-    const told = [['k', 'keep'], ...(relabels ? [[n > 1 ? `1–${n}` : '1', this.model.get('several') ? 'switch a label' : 'relabel'], ...(this.model.get('several') ? [] : [['m', 'take what the model says']])] : []),
+    const keys = keysOf(this.model.get('classes')), relabels = this.model.get('relabels');
+    const told = [['k', 'keep'], ...(relabels ? [[`${keys[0]}–${keys.at(-1)}`, this.model.get('several') ? 'switch a label' : 'relabel'], ...(this.model.get('several') ? [] : [['m', 'take what the model says']])] : []),
       ['d', 'leave out'], ['s', 'skip'], ['u', 'undo'], ['← →', 'move']];
     return told.flatMap(([k, text], i) => [i ? ' · ' : '', tag('kbd', {}, k), ` ${text}`]);
   }
@@ -101,7 +103,7 @@ class Cleaner extends View {
     const state = wait ? tag('span', { class: 'tlnb-clean-state' }, 'being written …') : past
       ? tag('span', { class: `tlnb-clean-state tlnb-clean-${past.choice}` }, `${DONE[past.choice][0]} ${DONE[past.choice][1]}`, past.label ? ' ' : null, past.label ? tag('bdi', {}, past.label) : null) : null;
     this.facts.replaceChildren(line('label', bold(o.label), state), line(this.model.get('number') ? 'expected' : 'model', bold(o.suggested), o.confidence === null ? null : ` ${sure(o)} sure`),
-      tag('div', { class: 'tlnb-help' }, `A model ${o.why}`), tag('div', { class: 'tlnb-help' }, `${this.at + 1} of ${this.items.length} · `, tag('bdi', {}, o.id)));
+      tag('div', { class: 'tlnb-help' }, o.why.charAt(0).toUpperCase() + o.why.slice(1)), tag('div', { class: 'tlnb-help' }, `${this.at + 1} of ${this.items.length} · `, tag('bdi', {}, o.id)));
     this.cells.hidden = !o.cells.length;
     this.cells.replaceChildren(...(o.cells.length === 1 ? [tag('p', {}, tag('bdi', {}, o.cells[0][1]))]
       : [tag('table', {}, tag('tbody', {}, ...o.cells.map(([k, v]) => tag('tr', {}, tag('th', { scope: 'row' }, tag('bdi', {}, k)), tag('td', {}, tag('bdi', {}, v))))))]));
@@ -119,11 +121,12 @@ class Cleaner extends View {
     if (this.labels.hidden) return;
     const classes = this.model.get('classes'), now = this.names(o, past), rather = this.model.get('several') ? o.suggested.split(this.model.get('separator')) : [o.suggested];
     if (!this.numbers) {
-      this.numbers = classes.slice(0, 9).map((name, i) => tag('button', { type: 'button', class: 'tlnb-button', 'aria-keyshortcuts': String(i + 1), onclick: () => this.relabel(name) },
-        tag('kbd', { 'aria-hidden': 'true' }, String(i + 1)), tag('bdi', {}, name)));
+      const keys = keysOf(classes), more = classes.slice(keys.length);
+      this.numbers = keys.map((k, i) => tag('button', { type: 'button', class: 'tlnb-button', 'aria-keyshortcuts': k, onclick: () => this.relabel(classes[i]) },
+        tag('kbd', { 'aria-hidden': 'true' }, k), tag('bdi', {}, classes[i])));
       this.labels.append(...this.numbers);
-      if (classes.length > 9) this.labels.append(tag('select', { 'aria-label': 'Another class', onchange: e => { const v = e.target.value; e.target.value = ''; if (v) this.relabel(v); } },
-        tag('option', { value: '' }, `another of ${classes.length - 9} …`), ...classes.slice(9).map(name => tag('option', { value: name }, name))));
+      if (more.length) this.labels.append(tag('select', { 'aria-label': 'Another class', onchange: e => { const v = e.target.value; e.target.value = ''; if (v) this.relabel(v); } },
+        tag('option', { value: '' }, 'another …'), ...more.map(name => tag('option', { value: name }, name))));
     }
     this.numbers.forEach((button, i) => {
       button.setAttribute('aria-pressed', String(now.includes(classes[i])));
@@ -219,7 +222,8 @@ class Cleaner extends View {
     const acts = { k: () => this.decide('keep'), d: () => this.decide('delete'), s: () => this.decide('skip'), u: () => this.takeBack(), m: () => this.relabel(o.suggested), ArrowLeft: () => this.move(-1),
       ArrowRight: () => this.move(1), ArrowUp: () => this.move(-1), ArrowDown: () => this.move(1), Home: () => this.go(this.shown[0]), End: () => this.go(this.shown.at(-1)) };
     let act = command ? (k === 'z' && !e.shiftKey ? acts.u : null) : e.altKey ? null : acts[k];
-    if (!command && !e.altKey && /^[1-9]$/.test(k) && classes[k - 1] !== undefined) act = () => this.relabel(classes[k - 1]);
+    const numbered = classes[keysOf(classes).indexOf(k)];
+    if (!command && !e.altKey && numbered !== undefined) act = () => this.relabel(numbered);
     if (!act || e.repeat && !k.startsWith('Arrow')) { if (act) e.preventDefault(); return; }
     e.preventDefault();
     act();
