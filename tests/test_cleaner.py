@@ -63,6 +63,21 @@ def test_applied_when_loaded_again(dataset, recipe):
     panel = cleaner_panel(again)
     assert panel.summary == 'This dataset has it all: 1 relabelled, 1 left out.' and [o[0] for o in panel.decided] == [first['id'], second['id']]
 
+def test_choices_do_not_change_who_is_judged(tmp_path):
+    "Otherwise what was cleaned by a model's opinion would be judged, and scores before and after be of other rows"
+    home = rounds(tmp_path/'drawn', 80, WRONG)
+    recipe = Recipe.for_vision(data=str(home))
+    first = load(recipe)
+    judged = {first.ids[i] for i in first.judged}
+    ids = [first.ids[i] for i in first.train]
+    other = dict(zip(first.ids, first.said(range(len(first.ids)))))
+    write_choices(home/'choices.csv', {ids[0]: Choice('relabel', 'square' if other[ids[0]] == 'round' else 'round'), ids[1]: Choice('delete'), ids[2]: Choice('relabel', 'oval'), ids[3]: Choice('relabel', 'oval')})
+    again = load(recipe)
+    assert {again.ids[i] for i in again.judged} == judged and again.classes == ['oval', 'round', 'square'] and ids[1] not in again.ids
+    write_choices(home/'choices.csv', {min(judged): Choice('delete')})
+    again = load(recipe)
+    assert {again.ids[i] for i in again.judged} == judged - {min(judged)}
+
 def test_judged_rows_are_not_offered(dataset):
     judged = {dataset.ids[i] for i in dataset.judged}
     assert not judged & {o['id'] for o in cleaner_panel(dataset).items}

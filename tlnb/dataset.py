@@ -85,6 +85,7 @@ class Reading:
     sha256:str=''            # of the content
     found:dict=field(default_factory=dict)  # what was found out: encoding, delimiter, header ...
     defaults:dict=field(default_factory=dict) # recipe keys that embedded data fills where they are left open: its target, its split
+    before:'Reading'=None    # the same rows as they were before choices about them, which do not decide who is judged
 
 # %% ../nbs/12_dataset.ipynb #910b04b9
 @dataclass
@@ -221,14 +222,17 @@ def _copy_notes(exact, near, y, task, ids, given)->list:
     return res
 
 # %% ../nbs/12_dataset.ipynb #4d9b529e
-def _sides(reading, target, recipe, keys)->tuple:
-    "Training rows, judged rows, clusters and notes"
+def _sides(reading, target, recipe, keys, drawn=None)->tuple:
+    "Training rows, judged rows, clusters and notes; `drawn`: ids that were drawn to be judged already"
     exact, near = (np.asarray(o) for o in keys)
     ids, n = reading.ids, len(target.y)
     cluster = clusters(n, exact, near, *([reading.cluster] if reading.cluster is not None else []))
     given = None if reading.split is None else _given(reading.split, recipe.data.split or 'split', ids)
     notes = _copy_notes(exact, near, target.y, target.task, ids, given)
-    if given is None: return *split(target.y, recipe.data.judged, [recipe.run.seed, 0], target.task, cluster), cluster, notes
+    if given is None:
+        if drawn is None: return *split(target.y, recipe.data.judged, [recipe.run.seed, 0], target.task, cluster), cluster, notes
+        second = np.isin(cluster, cluster[[o in drawn for o in ids]])
+        return np.flatnonzero(~second), np.flatnonzero(second), cluster, notes
     train, judged = given
     kept = judged[~np.isin(cluster[judged], cluster[train])]
     if not len(kept):
@@ -303,6 +307,18 @@ def _located(recipe, folder):
     return recipe.with_({'data.path': there}) if there != path and os.path.exists(there) else recipe
 
 # %% ../nbs/12_dataset.ipynb #a7eede66
+def _drawn(reading, recipe, kind)->set|None:
+    "Ids of the rows that were judged before choices were made; None where there are none, or where the data says itself who is judged"
+    if reading.before is None or reading.split is not None: return None
+    try:
+        before, separator = reading.before, separator_of(recipe.data)
+        if separator: before = replace(before, target=before.target.astype(object).where(before.target.notna(), ''))
+        before = _labelled(before, str(before.target.name), recipe.data.path)
+        target = make_target(before.target, recipe.data.task, recipe.data.positive, str(before.target.name), separator)
+        return {before.ids[i] for i in _sides(before, target, recipe, kind.keys(before.frame))[1]}
+    except DataError: return None # as it was it could not be split at all
+
+# %% ../nbs/12_dataset.ipynb #27d9f867
 def load(
     recipe,     # a `Recipe`
     folder='.', # where a relative `data.path` starts
@@ -317,7 +333,7 @@ def load(
     if separator: reading = replace(reading, target=reading.target.astype(object).where(reading.target.notna(), ''))   # no label is an answer
     reading = _labelled(reading, name, recipe.data.path)
     target = make_target(reading.target, recipe.data.task, recipe.data.positive, name, separator)
-    train, judged, cluster, notes = _sides(reading, target, recipe, kind.keys(reading.frame))
+    train, judged, cluster, notes = _sides(reading, target, recipe, kind.keys(reading.frame), _drawn(reading, recipe, kind))
     _check_sides(target, train, judged, cluster)
     return Dataset(recipe.modality, recipe, reading.frame, target.y, target.task, target.classes, reading.groups, reading.ids,
         cluster, train, judged, _fingerprint(reading, recipe), name, [*reading.notes, *notes], reading.found)

@@ -9,7 +9,7 @@ __all__ = ['SUFFIXES', 'UNREAD', 'TABLES', 'GIVE', 'PATHS', 'LOOKED', 'EMBEDDED'
 import hashlib, json, os, re, shutil, tempfile
 from collections import Counter
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
 
@@ -273,6 +273,7 @@ def _decided(items, recipe)->tuple[Items, list]:
         if d.choices: raise RecipeError('no such file', f'data.choices = {d.choices!r}', 'leave it empty: then choices.csv beside the data is used where it is there')
         return items, []
     done = apply_choices(read_choices(path), items.names, items.labels)
+    items = replace(items, found=dict(items.found))
     if not done.kept: raise DataError('no picture is left', f'{path} takes out every one', 'mend that file')
     items.labels, items.found['choices'] = done.labels, f'{done} ({path.name})'
     notes = [DataWarning('unreadable_file', f'{count(len(done.unknown), "choice")} about pictures that are not there: passed over', len(done.unknown),
@@ -319,17 +320,24 @@ def _labels(items, d)->pd.Series:
     comma = items.found.get('delimiter') not in (None, 'comma')
     return typed([o or '' for o in items.labels], d.missing, comma).rename(items.target)
 
+def _before(items, cache, d)->Reading:
+    "What decides who is judged, as it was before choices were made"
+    items, seen, _ = _readable(items, looks(items.paths, cache))
+    return Reading(pd.DataFrame({'path': pd.Series(items.paths, dtype=object)}), _labels(items, d), pd.DataFrame(index=range(len(seen))),
+        ids=items.names, cluster=items.frame[d.group] if d.group else None)
+
 def read(
     recipe, # resolved `Recipe`: its section `data` says what is read
 )->Reading:
     "The pictures of a recipe; `DataError` or `RecipeError` with one line where that cannot be done"
     items, recipe, defaults = _find(recipe)
-    items, notes = _decided(items, recipe)
+    first, (items, notes) = items, _decided(items, recipe)
     d = recipe.data
     cache = cache_folder(recipe)/'looks'/f'{key_of(os.path.abspath(os.path.expanduser(d.path)), d.path in EMBEDDED)}.npz'
+    before = _before(first, cache, d) if items is not first else None
     items, seen, bad = _readable(items, looks(items.paths, cache))
     groups = pd.DataFrame({c: group_names(items.frame[c]) for c in d.sensitive or []}, index=range(len(seen)))
     cluster = items.frame[d.group] if d.group else None
     return Reading(pd.DataFrame({'path': pd.Series(items.paths, dtype=object)}), _labels(items, d), groups,
         pd.Series(items.split, dtype=object) if items.split else None, items.names, cluster, [*items.notes, *bad, *notes],
-        _sha(items, seen, groups, None if cluster is None else cluster.tolist()), {**items.found, **_about(seen)}, defaults)
+        _sha(items, seen, groups, None if cluster is None else cluster.tolist()), {**items.found, **_about(seen)}, defaults, before)
