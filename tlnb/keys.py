@@ -106,6 +106,7 @@ class Run(Section):
     cache_gb:float = _key('place', lo=0)
     folder:str    = _key('place')
     jobs:int      = _key('place', lo=0)
+    processes:int = _key('place', lo=1, hi=64)
     device:str    = _key('training', 'auto', 'cpu', 'cuda', 'mps')
     minutes:float = _key('place', lo=0)
 

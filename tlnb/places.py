@@ -34,6 +34,7 @@ def _overlay(ax, x, values, wide, title):
 
 def _short(o, n=22): return o if len(o := str(o)) <= n else o[:n-1] + '…'
 
+# %% ../nbs/31_places.ipynb #1fcc1346
 def plot_places(
     info:dict, # an explanation whose items have a `look`: `picture` (data URI) and `grid` [rows, columns]
 ):

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 import torch
+from fastcore.basics import patch
 
 from ..html import table
 from .learner import at_once, augment_view, device_of
@@ -67,34 +68,6 @@ class VisionFeaturizer:
         net.pretrained,net.runs_on = True,device_of(recipe.run.device)
         return net, Carried(classes, round(1 - new/count, 4), [c for c in dataset.classes if c not in classes])
 
-    @torch.no_grad()
-    def _features(self, model, prep, frame, change=None):
-        "Batches of features, of nearly the same size"
-        device = getattr(model, 'runs_on', next(model.parameters()).device)
-        for name,part in model.named_children():
-            if name != 'head': part.to(device, memory_format=torch.channels_last) # a head alone is trained where its features are
-        for rows in np.array_split(np.arange(len(frame)), -(-len(frame)//at_once(prep.size, device))) if len(frame) else []:
-            x = torch.from_numpy(pixels_of(prep, frame.iloc[rows]))
-            yield model.features(prep.normalise((change(x) if change else x).to(device)).contiguous(memory_format=torch.channels_last))
-
-    def embed(self,
-        model,       # network with `features`
-        prep,        # its `PicturePrep`
-        frame,       # rows
-        view:int=0,  # 0: as they are scored; k: the k-th augmented pass
-        seed:int=0,  # decides the changes, together with the pass and the pictures
-    )->np.ndarray:
-        "Features [n, F] in eval mode, float32"
-        change = (lambda x: augment_view(x, prep.augment, zlib.crc32(x.numpy().tobytes(), 1000*seed + view))) if view else None
-        was = model.training
-        out = [o.float().cpu().numpy() for o in self._features(model.eval(), prep, frame, change)]
-        model.train(was)
-        return np.concatenate([np.zeros((0, model.n_features), 'float32'), *out])
-
-    def feed(self, model, prep, frame):
-        "Show a network rows, in the mode that it is in"
-        for _ in self._features(model, prep, frame): pass
-
     def bank_key(self, model, prep)->str:
         "What decides its features: weights and preprocessing"
         state = {k: v for k,v in body_state(model.state_dict()).items() if not k.endswith('num_batches_tracked')}
@@ -116,3 +89,35 @@ class VisionFeaturizer:
         "The network of such a source with its weights"
         from tlnb.vision.weights import open_source
         return open_source(source)
+
+# %% ../../nbs/vision/22_carry.ipynb #91848909
+@patch
+@torch.no_grad()
+def _features(self:VisionFeaturizer, model, prep, frame, change=None):
+    "Batches of features, of nearly the same size"
+    device = getattr(model, 'runs_on', next(model.parameters()).device)
+    for name,part in model.named_children():
+        if name != 'head': part.to(device, memory_format=torch.channels_last) # a head alone is trained where its features are
+    for rows in np.array_split(np.arange(len(frame)), -(-len(frame)//at_once(prep.size, device))) if len(frame) else []:
+        x = torch.from_numpy(pixels_of(prep, frame.iloc[rows]))
+        yield model.features(prep.normalise((change(x) if change else x).to(device)).contiguous(memory_format=torch.channels_last))
+
+@patch
+def embed(self:VisionFeaturizer,
+    model,       # network with `features`
+    prep,        # its `PicturePrep`
+    frame,       # rows
+    view:int=0,  # 0: as they are scored; k: the k-th augmented pass
+    seed:int=0,  # decides the changes, together with the pass and the pictures
+)->np.ndarray:
+    "Features [n, F] in eval mode, float32"
+    change = (lambda x: augment_view(x, prep.augment, zlib.crc32(x.numpy().tobytes(), 1000*seed + view))) if view else None
+    was = model.training
+    out = [o.float().cpu().numpy() for o in self._features(model.eval(), prep, frame, change)]
+    model.train(was)
+    return np.concatenate([np.zeros((0, model.n_features), 'float32'), *out])
+
+@patch
+def feed(self:VisionFeaturizer, model, prep, frame):
+    "Show a network rows, in the mode that it is in"
+    for _ in self._features(model, prep, frame): pass

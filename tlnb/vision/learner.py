@@ -141,6 +141,7 @@ def at_once(
     "Pictures that are looked at together where nothing is learned: few large ones on a CPU, whose caches they would leave"
     return 256 if device.type == 'cuda' else int(np.clip(2**19//size**2, 8, 128))
 
+# %% ../../nbs/vision/14_learner.ipynb #cb7fd2fd
 def vision_learner(
     model,                 # network with `features`, `head` and `groups`
     prep:PicturePrep,      # its preprocessing

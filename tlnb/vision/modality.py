@@ -9,6 +9,7 @@ __all__ = ['SIZE', 'SAMPLE', 'LARGE', 'measured', 'scratch_arch', 'VisionModalit
 from dataclasses import replace
 
 import numpy as np
+from fastcore.basics import patch
 
 from ..outputs import target_form
 from .checks import keys, warnings
@@ -79,35 +80,40 @@ class VisionModality:
         if said['library'] != 'tlnb': check_size(model, prep.size)
         return model
 
-    def learner(self, model, prep, dataset, fit_rows, valid_rows, recipe, seed):
-        "A fastai `Learner`: layer groups, loss, loaders whose order `seed` decides, random changes, callbacks"
-        from tlnb.vision.learner import vision_learner
-        return vision_learner(model, prep, dataset, fit_rows, valid_rows, recipe, seed)
-
-    def score(self, model, prep, frame):
-        "Raw rows to probabilities [n, classes], or to predictions [n, 1] in units of the target"
-        from tlnb.vision.learner import score_pictures
-        return score_pictures(model, prep, frame)
-
-    def score_rows(self, model, prep, dataset, rows):
-        "The same for rows of a dataset, whose pixels are decoded once"
-        from tlnb.vision.learner import at_once, scores_of
-        rows,bank = np.asarray(rows),pixel_bank(dataset, prep, dataset.recipe)
-        bs = at_once(prep.size, next(model.parameters()).device)
-        return scores_of(model, prep, (bank(rows[i:i+bs]) for i in range(0, len(rows), bs)))
-
     def show(self, dataset, rows):
         "These pictures, each with its target"
         from tlnb.vision.show import show
         return show(dataset, rows)
-
-    def simple(self, task, seed):
-        "Estimators without a network by name"
-        from tlnb.vision.simple import estimators
-        return estimators(task, seed)
 
     def restore(self, prep): return PicturePrep.from_dict(prep)
 
     def thumbnail(self, dataset, row, px):
         "The picture of a row as a data URI, its longest side `px` at most; `DataError` where it can no longer be read"
         return thumbnail(dataset.frame['path'].iloc[row], px)
+
+# %% ../../nbs/vision/15_modality.ipynb #439f7a00
+@patch
+def learner(self:VisionModality, model, prep, dataset, fit_rows, valid_rows, recipe, seed):
+    "A fastai `Learner`: layer groups, loss, loaders whose order `seed` decides, random changes, callbacks"
+    from tlnb.vision.learner import vision_learner
+    return vision_learner(model, prep, dataset, fit_rows, valid_rows, recipe, seed)
+
+@patch
+def score(self:VisionModality, model, prep, frame):
+    "Raw rows to probabilities [n, classes], or to predictions [n, 1] in units of the target"
+    from tlnb.vision.learner import score_pictures
+    return score_pictures(model, prep, frame)
+
+@patch
+def score_rows(self:VisionModality, model, prep, dataset, rows):
+    "The same for rows of a dataset, whose pixels are decoded once"
+    from tlnb.vision.learner import at_once, scores_of
+    rows,bank = np.asarray(rows),pixel_bank(dataset, prep, dataset.recipe)
+    bs = at_once(prep.size, next(model.parameters()).device)
+    return scores_of(model, prep, (bank(rows[i:i+bs]) for i in range(0, len(rows), bs)))
+
+@patch
+def simple(self:VisionModality, task, seed):
+    "Estimators without a network by name"
+    from tlnb.vision.simple import estimators
+    return estimators(task, seed)
