@@ -11,7 +11,8 @@ from pathlib import Path
 
 # What a worker needs, by the first word of its name: imported before forking
 IMPORTS = {'fit': ['learners', 'tlnb.training'], 'adapt': ['tlnb.adapt', 'tlnb.arms', 'tlnb.tabular.loans', 'tlnb.tabular.modality',
-                                                           'tlnb.tabular.learner', 'tlnb.tabular.carry', 'tlnb.tabular.simple']}
+                                                           'tlnb.tabular.learner', 'tlnb.tabular.carry', 'tlnb.tabular.simple',
+                                                           'tlnb.vision.modality', 'tlnb.vision.learner', 'tlnb.vision.carry', 'tlnb.vision.parts']}
 
 
 def _fit(kind, folder, begin):
@@ -61,6 +62,27 @@ def adapt_loans_parallel(folder, begin):
     import tlnb.adapt
     tlnb.adapt.WORKER_START = 0
     return adapt_loans(folder, begin, jobs=2)
+
+
+def adapt_parts(folder, begin):
+    "Pictures: pixels and features of three passes are computed and kept, then heads and a whole network are trained"
+    from tlnb.adapt import adapt
+    from tlnb.dataset import load
+    from tlnb.recipe import Recipe
+    from tlnb.training import fit
+    from tlnb.vision.parts import make_parts, write_items, TARGET
+    fit.__kwdefaults__['every'] = 0.
+    if not (data := folder.parent/'parts'/'items.csv').is_file(): write_items(data.parent, *make_parts(n_train=90, n_judged=150), TARGET)
+    recipe = Recipe.for_vision(data=str(data), target=TARGET, data_split='split', source='parts', run_cache=str(folder.parent/'cache'), run_seeds=1, run_jobs=1,
+                               train_epochs=4, train_head_epochs=1, train_lr='find')
+    dataset = load(recipe)
+    begin()
+    run = adapt(dataset, folder=folder)
+    arms = ['domain_adaptation', 'feature_extraction', 'fine_tuning']
+    predictions = {a: run.predictions(a, 0) for a in arms}
+    assert all(run.result(a, 0)['status'] == 'done' for a in arms)
+    return {'splits': [dataset.fingerprint, dataset.train.tolist(), dataset.judged.tolist(), [o['valid_rows'].tolist() for o in predictions.values()]],
+            'scores': [float(x) for o in predictions.values() for k in ('judged', 'valid') for x in o[k].ravel()]}
 
 
 class Attempt:

@@ -6,7 +6,7 @@ import pytest
 
 pytestmark = pytest.mark.skipif(not hasattr(os, 'fork'), reason='needs fork')
 
-@pytest.mark.parametrize('worker', ['fit_tabular', 'adapt_loans'])
+@pytest.mark.parametrize('worker', ['fit_tabular', 'adapt_loans', 'adapt_parts'])
 def test_killed_and_resumed(worker):
     script = Path(__file__).resolve().parent/'bench'/'kill.py'
     p = subprocess.run([sys.executable, str(script), worker, '--kills', '5', '--json'], capture_output=True, text=True)

@@ -11,10 +11,15 @@ TOP = ['schema', 'tlnb', 'template', 'modality', 'seed', 'seconds', 'environment
     'explanation', 'bias', 'package']
 
 
+SENSITIVE = dict(tabular=['sex'], vision=['machine'])
+
+@pytest.fixture(scope='module', params=['tabular', 'vision'])
+def template(request): return request.param
+
 @pytest.fixture(scope='module')
-def filled(tlnb, tmp_path_factory):
+def filled(tlnb, tmp_path_factory, template):
     out = tmp_path_factory.mktemp('template')/'out'
-    done = tlnb('run', 'tabular', '--offline', '--out', out, '--set', *QUICK)
+    done = tlnb('run', template, '--offline', '--out', out, '--set', *QUICK)
     assert done.returncode in (0, 1), done.stderr
     return out, done
 
@@ -44,17 +49,17 @@ def test_schema(report):
     Draft202012Validator(schema).validate(report)
 
 
-def test_complete(report):
+def test_complete(report, template):
     "Literally every section; what did not run says why"
     assert set(TOP) <= report.keys()
     for key in TOP: assert report[key] is not None or report[f'{key}_reason'], key
-    for key in ('recipe', 'dataset', 'source', 'arms', 'transfer', 'explanation', 'bias'): assert report[key] is not None, key
-    assert {'majority', 'simple', 'from_scratch', 'source_unchanged', 'feature_extraction', 'fine_tuning'} <= report['arms'].keys()
+    for key in ('recipe', 'dataset', 'source', 'arms', 'transfer', 'explanation', 'bias', *['ranking']*(template == 'vision')): assert report[key] is not None, key
+    assert {'majority', 'simple', 'from_scratch', 'source_unchanged', 'domain_adaptation', 'feature_extraction', 'fine_tuning'} <= report['arms'].keys()
     for name, arm in report['arms'].items():
         assert arm['interval'][0] <= arm['value'] <= arm['interval'][1], name
     assert report['transfer']['verdict'] in ('helped', 'no_difference', 'hurt') and report['transfer']['labels_needed'] is not None
-    assert [o['group'] for o in report['bias']['groups']] and report['bias']['sensitive'] == ['sex']
-    assert report['template'] == 'tabular' and report['seconds'] > 0 and report['recipe']['run']['seeds'] == 2
+    assert [o['group'] for o in report['bias']['groups']] and report['bias']['sensitive'] == SENSITIVE[template]
+    assert report['template'] == template and report['seconds'] > 0 and report['recipe']['run']['seeds'] == 2
 
 
 def test_notebook_is_executed(filled):

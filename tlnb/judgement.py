@@ -133,7 +133,14 @@ def arms_table(
         rows.append([words(k), value, roles.get(k, ''), *(o['metrics'][m] and round(o['metrics'][m], 3) for m in others), o['seconds'] and round(o['seconds'], 1)])
     head = ['arm', next((metric(o['metric']).words for o in shown.values()), 'value'), 'compared as', *(metric(m).words for m in others), 'seconds a seed']
     skipped = ''.join(f'<li>{to_html(words(k))}: not run, {to_html(o["skipped"])}</li>' for k,o in arms.items() if 'skipped' in o)
+    skipped += ''.join(f'<li>{to_html(o)}</li>' for k,a in shown.items() if (o := _members_words(k, a)))
     return Html(table(rows, head, 'All arms on the judged rows') + (f'<ul>{skipped}</ul>' if skipped else ''))
+
+def _members_words(name, arm):
+    "What the ways that an arm chose from come to; empty where it had one"
+    found = {k: v for k,o in (arm.get('members') or {}).items() if (v := o.get(arm['metric'])) is not None}
+    if len(found) < 2: return ''
+    return f"{words(name)} chose {' or '.join(map(words, arm['chosen']))} on the inner split; on the judged rows " + ', '.join(f'{words(k)} {v:.3f}' for k,v in found.items())
 
 def arms_label(arms, transfer)->str:
     "The picture of the arms for those who do not see it"

@@ -144,8 +144,9 @@ def _candidates(dataset, names):
     own = dataset.recipe.source.name
     if names is None: names = [s.name for s in sources(dataset.modality) if s.offline] + ([own] if own else [])
     found,skipped = {},{}
-    for n in dict.fromkeys(map(str, names)):
-        try: found[n] = replace(find_source(dataset.recipe.with_({'source.name': n, 'source.data': None}), dataset, None), name=n)
+    archs = names if isinstance(names, dict) else dict.fromkeys(names, dataset.recipe.source.arch)
+    for n,arch in ((str(k), a) for k,a in archs.items()):
+        try: found[n] = replace(find_source(dataset.recipe.with_({'source.name': n, 'source.data': None, 'source.arch': arch or None}), dataset, None), name=n)
         except TlnbError as e: skipped[n] = str(e)
     if not found: raise SourceError('no source to rank', '; '.join(skipped.values()) or 'none is here', 'name sources=[...]')
     return found,skipped
@@ -153,7 +154,7 @@ def _candidates(dataset, names):
 def rank(
     dataset:Dataset,  # as `load` made it
     *,
-    sources=None,     # names, folders, files; None: all that are here, and the recipe's own
+    sources=None,     # names, folders, files (or a dict of file of weights -> architecture); None: all that are here, and the recipe's own
     verify:int=2,     # so many of the best, and the raw input, are verified by a short real run; 0: none
     rows:int=2000,    # training rows that are asked, at most
 )->Ranking:
