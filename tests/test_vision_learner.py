@@ -171,7 +171,7 @@ def test_without_room_only_what_is_asked_for_is_decoded(drawn, tmp_path, monkeyp
 def test_no_step_has_a_single_picture():
     for n in range(2, 700):
         for bs in (0, 7, 64): assert n % batch_size(n, bs) != 1
-    assert [batch_size(n) for n in (20, 100, 300, 5000)] == [8, 8, 16, 64]
+    assert [batch_size(n) for n in (20, 100, 300, 5000)] == [16, 16, 32, 64]
 
 def test_saved_and_loaded_says_the_same(drawn, tmp_path):
     data = dataset(drawn)

@@ -121,10 +121,10 @@ class Pictures:
 
 def batch_size(
     n:int,      # training pictures
-    bs:int=0,   # as the recipe has it; 0: at least ten steps an epoch, 8 to 64 pictures a step
+    bs:int=0,   # as the recipe has it; 0: about five steps an epoch, 16 to 64 pictures a step
 )->int:
     "Pictures a step, so that no step has a single one: batch normalisation and mixup need two"
-    bs = bs or int(2**np.clip(np.floor(np.log2(max(n, 1)/10)), 3, 6))
+    bs = bs or int(2**np.clip(np.floor(np.log2(max(n, 1)/5)), 4, 6))
     while n > 2 and n % bs == 1: bs += 1
     return bs
 
