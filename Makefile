@@ -69,3 +69,4 @@ sync: .venv/ready-test docs
 sources: .venv/ready-run
 	OMP_NUM_THREADS=1 $(BIN)/python -c "from tlnb.tabular.ship import ship_loans; ship_loans()"
 	OMP_NUM_THREADS=1 $(BIN)/python -c "from tlnb.vision.ship import ship_parts; ship_parts()"
+	OMP_NUM_THREADS=1 $(BIN)/python -c "from tlnb.vision.pretrain import ship_shapes; ship_shapes()"
