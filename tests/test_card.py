@@ -41,7 +41,7 @@ def test_what_a_person_wrote_survives(folder):
     page.path.write_text(page.text.replace(page.text.split('<!-- person: use -->\n')[1].split('\n<!-- end: use')[0], mine))
     folder.write_json('bias.json', dict(verdict=None, reason='none named'))
     again = card(folder)
-    assert mine in again.text and 'use' not in again.open_parts and len(again.open_parts) == 4
+    assert mine in again.text and 'use' not in again.open_parts and len(again.open_parts) == 5
     assert card(folder).text == again.text
 
 
