@@ -69,6 +69,7 @@ def _save(path, net, opt, step):
     torch.save(dict(net=net.state_dict(), opt=opt.state_dict(), step=step), path.with_suffix('.new'))
     path.with_suffix('.new').replace(path)
 
+# %% ../../nbs/vision/25_pretrain.ipynb #a2cd7588
 def train(
     folder,                # pool, state and log are kept here; a second call goes on
     steps:int=12720,       # of `batch` pictures

@@ -142,6 +142,7 @@ def _contour(p, rng, size):
     if p['inside'] == 'hole': body = body*_step(r - .3)
     return body, None
 
+# %% ../../nbs/vision/14_shapes.ipynb #245162f1
 def _glyph_class(rng):
     "Strokes as control points: open curves, loops, straight lines"
     strokes = []
@@ -238,6 +239,7 @@ def _inside(d, rng, n):
     i = rng.choice(i if len(i) else d.size, n)
     return (np.c_[i % d.shape[1], i//d.shape[1]] + .5)/len(d)*2 - 1
 
+# %% ../../nbs/vision/14_shapes.ipynb #fe0efb73
 def _path(rng, kind, at, length):
     "One thin mark as a curve, [9, 2]"
     a,t = rng.uniform(0, 2*np.pi), np.linspace(-.5, .5, 9)
