@@ -2,6 +2,7 @@
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 
 from tlnb.metrics import score_all
 from tlnb.recipe import Recipe
@@ -21,7 +22,8 @@ class Planted:
         y = rng.integers(0, classes, 2*n) if classes else rng.normal(10, 2, 2*n)
         cluster = np.arange(2*n) if cluster is None else np.r_[np.arange(n) + n, np.asarray(cluster)]
         self.dataset = SimpleNamespace(task='classification' if classes else 'regression', classes=[f'c{i}' for i in range(classes)], target='y',
-            n_train=n_train, n_judged=n, judged=np.arange(n, 2*n), y=y, cluster=cluster)
+            n_train=n_train, n_judged=n, judged=np.arange(n, 2*n), y=y, cluster=cluster, modality='tabular', frame=pd.DataFrame({'x': np.arange(2*n)}),
+            ids=[f'row {i + 1}' for i in range(2*n)], fingerprint='made up', sha256='', recipe=self.recipe)
         self.hard = rng.uniform(size=2*n)
 
     def _share(self, arm, size, rng):

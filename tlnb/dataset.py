@@ -70,6 +70,7 @@ class Modality(Protocol):
     def simple(self, task, seed)->dict: "Estimators without a network by name, each with `.fit(frame, y)` and `.score(frame)`"
     def restore(self, prep:dict): "Preprocessing out of its plain form"
     # A modality whose rows are no table to look at also has `show(dataset, rows)`: `Html` of these rows, each with its target
+    # One whose cells only say where an item lies also has `contents(frame)`: a text per row, equal where items are, in every dataset
 
 # %% ../nbs/12_dataset.ipynb #fbae1f83
 @dataclass
@@ -106,6 +107,7 @@ class Dataset:
     target:str=''            # name of the target
     notes:list=field(default_factory=list) # `DataWarning`s of reading and splitting
     found:dict=field(default_factory=dict) # how the data was read
+    sha256:str=''            # of the content, whatever the options
 
     @property
     def n_train(self)->int: return len(self.train)
@@ -336,4 +338,4 @@ def load(
     train, judged, cluster, notes = _sides(reading, target, recipe, kind.keys(reading.frame), _drawn(reading, recipe, kind))
     _check_sides(target, train, judged, cluster)
     return Dataset(recipe.modality, recipe, reading.frame, target.y, target.task, target.classes, reading.groups, reading.ids,
-        cluster, train, judged, _fingerprint(reading, recipe), name, [*reading.notes, *notes], reading.found)
+        cluster, train, judged, _fingerprint(reading, recipe), name, [*reading.notes, *notes], reading.found, reading.sha256)

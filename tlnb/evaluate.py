@@ -12,6 +12,7 @@ import numpy as np
 
 from .bootstrap import draw, interval, over_seeds, replicates
 from .errors import RecipeError, StoppedError
+from .judged import keep_judged
 from .judgement import NOTE, Judgement
 from .labels import curve_sizes, labels_needed
 from .metrics import better, headline, metric, reliability, score_all
@@ -220,8 +221,9 @@ def _nothing(run, name, skipped):
     return Judgement(run.dataset.task, name, skipped, _no_transfer(run, name, [], STOPPED), {}, '')
 
 def _keep(run, res):
-    "Write judgement.json"
+    "Write judgement.json, and which rows were judged"
     res.folder = run.folder.path
+    keep_judged(run)
     run.folder.write_json('judgement.json', res.to_dict())
     return res
 

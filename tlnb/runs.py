@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['METRICS', 'OWN', 'verdict_of', 'headline_of', 'RunInfo', 'is_running', 'describe', 'Runs', 'runs', 'Comparison',
-           'compare_runs', 'delete_run']
+           'recipe_values', 'differences', 'compare_runs', 'delete_run']
 
 # %% ../nbs/07_runs.ipynb #a40586d9
 import os, secrets, shutil
@@ -166,9 +166,18 @@ def _cell(side):
     return f"{side['value']:.3f}{span}"
 
 # %% ../nbs/07_runs.ipynb #3430e71c
-def _values(meta):
-    "key -> value of a resolved recipe"
+def recipe_values(
+    meta:dict, # run.json
+)->dict:
+    "key -> value of the resolved recipe"
     return {f'{s}.{k}': v for s,part in (meta.get('recipe') or {}).items() if isinstance(part, dict) for k,v in part.items()}
+
+def differences(
+    a:dict, # key -> value
+    b:dict, # the same of another
+)->list:
+    "{key, a, b} of every value that differs"
+    return [dict(key=k, a=a.get(k), b=b.get(k)) for k in dict.fromkeys([*a, *b]) if a.get(k)!=b.get(k)]
 
 def _side(arm, metric):
     "What an arm has of a metric; the interval is known of its headline metric only"
@@ -204,13 +213,12 @@ def compare_runs(
     for o in infos:
         if o.note: raise StoreError('the run cannot be read', o.name, o.note)
     (ma,mb),judged = [o.meta for o in folders],[o.read_json('judgement.json') for o in folders]
-    va,vb = _values(ma),_values(mb)
-    recipe = [dict(key=k, a=va.get(k), b=vb.get(k)) for k in dict.fromkeys([*va, *vb]) if va.get(k)!=vb.get(k)]
+    recipe = differences(recipe_values(ma), recipe_values(mb))
     same = bool(ma.get('fingerprint')) and ma.get('fingerprint')==mb.get('fingerprint')
     return Comparison(*infos, recipe, _arms(*judged), same, _notes(infos, judged, recipe, same))
 
 # %% ../nbs/07_runs.ipynb #ca39bb9f
-OWN = {'run.json', 'recipe.toml', 'dataset.json', 'arms', 'curve', 'progress', 'progress.json', 'source', 'ranking.json', 'judgement.json', 'explanation.json', 'bias.json',
+OWN = {'run.json', 'recipe.toml', 'dataset.json', 'arms', 'curve', 'progress', 'progress.json', 'source', 'ranking.json', 'judgement.json', 'judged.json', 'explanation.json', 'bias.json',
     'card.md', 'package.json', 'report.json', 'report.html', 'notebook.ipynb', 'stop', 'owner.json', '.lock', '.probe', '.ipynb_checkpoints', '.DS_Store'}
 
 def _foreign(path):

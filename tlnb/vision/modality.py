@@ -12,7 +12,7 @@ import numpy as np
 from fastcore.basics import patch
 
 from ..outputs import target_form
-from .checks import keys, warnings
+from .checks import keys, looks_of, warnings
 from .picture import thumbnail
 from .prep import PicturePrep, pixel_bank, remember
 from .read import read
@@ -52,6 +52,7 @@ class VisionModality:
 
     def read(self, recipe): return read(recipe)
     def keys(self, frame): return keys(frame)
+    def contents(self, frame): return [o.hex() for o in looks_of(frame)['exact']]
     def warnings(self, dataset): return warnings(dataset)
 
     def prepare(self,
