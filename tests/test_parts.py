@@ -62,7 +62,7 @@ def test_an_unknown_word_is_one_line():
 
 def content(folder): return {str(f.relative_to(folder)): hashlib.sha256(f.read_bytes()).hexdigest() for f in folder.rglob('*') if f.is_file()}
 
-@pytest.mark.parametrize('write, n, column', [(write_parts, 510, 'label'), (write_parts_marked, 510, 'label'), (write_digits, 1797, 'digit')])
+@pytest.mark.parametrize('write, n, column', [(write_parts, 690, 'label'), (write_parts_marked, 690, 'label'), (write_digits, 1797, 'digit')])
 def test_files_are_complete_and_the_same_each_time(write, n, column, tmp_path):
     table = write(tmp_path/'a')
     items,first = pd.read_csv(table, dtype=str),content(tmp_path/'a')
@@ -72,7 +72,8 @@ def test_files_are_complete_and_the_same_each_time(write, n, column, tmp_path):
     write(tmp_path/'a')
     assert content(tmp_path/'a') == first
 
-def test_files_hold_the_pictures_that_were_drawn(parts, tmp_path):
+def test_files_hold_the_pictures_that_were_drawn(tmp_path):
+    parts = make_parts(n_judged=0)
     items = pd.read_csv(write_parts(tmp_path))
     for i in (0, 59): assert np.array_equal(np.asarray(Image.open(tmp_path/items.path[i])), parts[0][i])
     assert items.drop(columns='path').iloc[:60].equals(parts[1].iloc[:60])
@@ -110,3 +111,10 @@ def test_the_disparity_is_the_plants():
         by = ok.groupby(rows.alloy).mean()
         gap[on] = by.steel - by.brass
     assert gap[True] > gap[False] and abs(gap[False]) < .06, gap
+
+def test_the_chalk_is_noticed(tmp_path):
+    "The data check names the corner where the mark is planted, and says nothing of its twin"
+    from tlnb.dataset import load
+    from tlnb.recipe import Recipe
+    marked,clean = (load(Recipe.for_vision(data=o, run_cache=str(tmp_path))).assess() for o in ('parts_marked', 'parts'))
+    assert [o.code for o in marked.warnings] == ['target_leak'] and 'top right corner' in marked.warnings[0].message and not clean.warnings
