@@ -7,7 +7,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 from tlnb.errors import DataError
-from tlnb.tabular.schema import LIMIT, Scale, TableSchema, codes_of, date_format, find_column, fit_column, kind_of, label, numbers_of, to_numbers
+from tlnb.tabular.light import LIMIT, find_column, label
+from tlnb.tabular.schema import Scale, TableSchema, codes_of, date_format, fit_column, kind_of, numbers_of, to_numbers
 
 CELLS = st.one_of(st.none(), st.booleans(), st.integers(-10**18, 10**18), st.floats(allow_nan=True, allow_infinity=True), st.text(max_size=12),
     st.sampled_from(['', ' ', 'a', 'A', 'b', '3', '3.0', '1e5', '2024-02-29', '31.12.1999', 'True', 'nan', 'inf', '-9', 'é', '9'*400]))

@@ -30,7 +30,9 @@ _registry = {
     ('modality', 'vision'): 'tlnb.vision.modality:VisionModality',
     ('featurizer', 'vision'): 'tlnb.vision.carry:VisionFeaturizer',
     ('masker', 'vision'): 'tlnb.vision.masker:VisionMasker',
-    ('preview', 'vision'): 'tlnb.vision.preview:augmented'}
+    ('preview', 'vision'): 'tlnb.vision.preview:augmented',
+    ('exporter', 'tabular'): 'tlnb.tabular.exporter:TabularExporter',
+    ('exporter', 'vision'): 'tlnb.vision.exporter:VisionExporter'}
 
 # %% ../nbs/12_dataset.ipynb #2d81d9d3
 def register(
