@@ -73,7 +73,7 @@ def test_files_are_complete_and_the_same_each_time(write, n, column, tmp_path):
     assert content(tmp_path/'a') == first
 
 def test_files_hold_the_pictures_that_were_drawn(tmp_path):
-    parts = make_parts(n_judged=0)
+    parts = make_parts()
     items = pd.read_csv(write_parts(tmp_path))
     for i in (0, 59): assert np.array_equal(np.asarray(Image.open(tmp_path/items.path[i])), parts[0][i])
     assert items.drop(columns='path').iloc[:60].equals(parts[1].iloc[:60])
