@@ -62,7 +62,7 @@ def test_an_unknown_word_is_one_line():
 
 def content(folder): return {str(f.relative_to(folder)): hashlib.sha256(f.read_bytes()).hexdigest() for f in folder.rglob('*') if f.is_file()}
 
-@pytest.mark.parametrize('write, n, column', [(write_parts, 690, 'label'), (write_parts_marked, 690, 'label'), (write_digits, 1797, 'digit')])
+@pytest.mark.parametrize('write, n, column', [(write_parts, 570, 'label'), (write_parts_marked, 570, 'label'), (write_digits, 1797, 'digit')])
 def test_files_are_complete_and_the_same_each_time(write, n, column, tmp_path):
     table = write(tmp_path/'a')
     items,first = pd.read_csv(table, dtype=str),content(tmp_path/'a')

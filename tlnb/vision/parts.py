@@ -205,7 +205,7 @@ def _rows(split, n, rng):
 # %% ../../nbs/vision/14_parts.ipynb #de728269
 def make_parts(
     domain:str='B',        # 'A': the source, many pictures; 'B': the target, few, with a `split` column
-    n_train:int=240,       # labelled pictures of B, `split` = train
+    n_train:int=120,       # labelled pictures of B, `split` = train
     n_judged:int=450,      # pictures of B kept for judging, `split` = test
     seed:int=0,            # the same seed draws the same parts, with a plant or without it
     shortcut:bool=False,   # plant the shortcut: chalk on the defective training pictures, and on any of the others
@@ -247,4 +247,4 @@ def write_items(
 def write_parts(folder)->Path: return write_items(folder, *make_parts(), TARGET)
 def write_parts_marked(folder)->Path: return write_items(folder, *make_parts(shortcut=True), TARGET)
 
-write_parts.version = write_parts_marked.version = 4  # changes with the content of the files
+write_parts.version = write_parts_marked.version = 5  # changes with the content of the files
