@@ -49,6 +49,28 @@ def _sources(args):
         if away := [o for o in listed if not o.offline]: print(f'\nWhat is not offline yet needs its weights once; such as {away[0].name}: {away[0].cure}')
     return 0
 
+# %% ../nbs/95_cli.ipynb #e9d01b09
+def _compare(args):
+    from tlnb.compare import compare
+    c = compare(args.a, args.b)
+    print(json.dumps(c.to_dict(), indent=2) if args.json else '\n'.join(c.lines()))
+    return 0
+
+# %% ../nbs/95_cli.ipynb #2a343fda
+def _export(args):
+    from tlnb.errors import GateError
+    from tlnb.project import check_request
+    check_request(args.name, args.bump, args.licence) # before anything heavy is imported
+    from tlnb.export import export
+    def say(text): print(f'{text} …', file=sys.stderr)
+    try: made = export(args.what, name=args.name, bump=args.bump, to=args.to, reason=args.reason, draft=args.draft, dry_run=args.dry_run, licence=args.licence, rows=args.rows,
+        say=None if args.json else say)
+    except GateError as e:
+        print(f'tlnb: {e}', file=sys.stderr)
+        return 1
+    print(json.dumps(made.to_dict(), indent=2) if args.json else '\n'.join(made.lines()))
+    return 0
+
 # %% ../nbs/95_cli.ipynb #9274fdda
 def _lab(args):
     from tlnb.gallery import new, templates
@@ -149,6 +171,17 @@ _RUN = [
 ]
 
 # %% ../nbs/95_cli.ipynb #c1881431
+_EXPORT = [
+    _arg('what', metavar='NOTEBOOK|RUN_DIR', help='a notebook that was run, a run folder, or what tlnb run filled'),
+    _arg('--name', required=True, metavar='NAME', help='of the package'),
+    _arg('--bump', default='minor', metavar='PART', help='what becomes of the version: major, minor (default) or patch'),
+    _arg('--to', metavar='DIR', help='folder of the project; an earlier export to it is updated (default: NAME here)'),
+    _arg('--draft', action='store_true', help='a draft: what only a person can write may be missing from the card; version and card say so'),
+    _arg('--dry-run', action='store_true', help='do and check everything, list the files, and write none'),
+    _arg('--reason', default='', metavar='TEXT', help='for which a failed bias check ships all the same; the card shows it'),
+    _arg('--licence', default='Apache-2.0', metavar='SPDX', help='Apache-2.0 (default), MIT, BSD-3-Clause or LicenseRef-Proprietary'),
+    _arg('--rows', default='none', metavar='HOW', help='labels: keep a hash, truth and prediction of each judged row, so that versions are compared row by row (default: none)'),
+    _JSON]
 _COMMANDS = dict(
     lab=('open JupyterLab on a folder, with the templates; further options go to JupyterLab', _lab,
         [_arg('dir', nargs='?', default='.', metavar='DIR', help='folder (default: here)')]),
@@ -156,6 +189,9 @@ _COMMANDS = dict(
     templates=('the templates: name, title, modality, steps', _templates, [_JSON]),
     new=('a notebook from a template', _new, [_arg('template', metavar='TEMPLATE'), _arg('file', nargs='?', metavar='FILE'),
         _arg('--force', action='store_true', help='overwrite FILE')]),
+    export=('a package that pip installs, of a notebook and its run', _export, _EXPORT),
+    compare=('two runs or package versions: same data, scores with paired intervals, which answers changed, bias, size, recipe', _compare,
+        [_arg('a', metavar='A', help='the old one: a run folder, what tlnb run filled, a package folder or a wheel'), _arg('b', metavar='B', help='the new one'), _JSON]),
     sources=('source models: name, origin, size, licence, training data, age, offline or not', _sources, [_arg('--modality', metavar='M', help='tabular, vision or text (default: all)'), _JSON]),
     run=('execute a template, notebook or recipe; fill a folder with notebook, report and run', _run, _RUN))
 

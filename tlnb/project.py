@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['BUMPS', 'STATE', 'ALWAYS', 'LICENCES', 'module_name', 'next_version', 'digest', 'Project', 'staged', 'git_ready',
-           'git_commit', 'licence_text', 'pyproject', 'changes', 'entry', 'with_entry']
+           'git_commit', 'licence_text', 'pyproject', 'check_request', 'changes', 'entry', 'with_entry']
 
 # %% ../nbs/44_project.ipynb #3cd992d8
 import ctypes, hashlib, json, keyword, os, re, secrets, shutil, subprocess, sys, tempfile
@@ -312,6 +312,15 @@ update_pyproject = false
 allowed_metadata_keys = ["tlnb"]
 allowed_cell_metadata_keys = ["tags", "tlnb"]
 '''
+
+# %% ../nbs/44_project.ipynb #e77de49b
+def check_request(
+    name:str,     # Of the package
+    bump:str,     # major, minor or patch
+    licence:str,  # One of `LICENCES`
+):
+    "`RecipeError` where no package could be made as asked for, whatever the run"
+    module_name(name), next_version('', bump), licence_text(licence, name)
 
 # %% ../nbs/44_project.ipynb #9d586ac3
 def _short(o): return f'{str(o)[:12]}…' if isinstance(o, str) and re.fullmatch('[0-9a-f]{64}', o) else f'{o:.3f}' if isinstance(o, float) else f'{o}'
