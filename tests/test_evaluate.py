@@ -123,6 +123,11 @@ def test_one_seed(tmp_path):
     assert j.transfer['verdict'] == 'helped' and any('one seed' in o for o in j.notes)
 
 
+def test_every_note_that_applies(tmp_path):
+    notes = judged(tmp_path, .84, seeds=1, n=40).notes
+    assert any('one seed' in o for o in notes) and any('40 judged rows' in o for o in notes)
+
+
 def test_undefined_metric(tmp_path):
     "One class among the judged rows: there is no ROC-AUC, and that is said"
     run = Planted(tmp_path, {**EQUAL, **TRANSFER}, metric='roc_auc')

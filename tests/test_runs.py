@@ -155,6 +155,8 @@ def test_compare_says_what_cannot_be_compared(tmp_path):
     assert not with_('other').same_data and 'The data differ' in with_('other').notes[0] and 'The data differ' in with_('other')._repr_html_()
     assert with_('seed').same_data and 'run.seed differs' in with_('seed').notes[0]
     assert with_('bare').notes == ['bare was not judged yet.'] and with_('bare').arms[0]['b'] is None
+    make(tmp_path/'both', auc, fingerprint='g')
+    assert len(with_('both').notes) == 2 and len(compare_runs(tmp_path/'bare', make(tmp_path/'bare2', fingerprint='g').path).notes) == 3
     assert 'accuracy and ROC-AUC' in with_('auc').notes[0] and with_('auc').arms[0]['b'] == dict(value=.745, interval=None)
     assert not compare_runs(tmp_path/'bare', tmp_path/'bare').arms and 'do not differ' in compare_runs(tmp_path/'bare', tmp_path/'bare')._repr_html_()
     with pytest.raises(StoreError) as e: with_('none')

@@ -179,11 +179,11 @@ SAMPLES = 1000   # resamples of rows and seeds
 
 def _notes(run, seeds, draws):
     ds, asked = run.dataset, run.recipe.run.seeds
-    found = {len(seeds) < asked: f'Only {len(seeds)} of {asked} seeds were finished by every arm.',
-        len(seeds) == 1: 'With one seed the intervals cover the judged rows only, not other seeds.',
-        draws.units < 50: f'{draws.units} judged rows or groups of rows are few: the intervals are rough.',
-        draws.units < ds.n_judged: f'The {ds.n_judged:,} judged rows form {draws.units:,} groups that were resampled whole.'}
-    return [text for holds,text in found.items() if holds]
+    found = [(len(seeds) < asked, f'Only {len(seeds)} of {asked} seeds were finished by every arm.'),
+        (len(seeds) == 1, 'With one seed the intervals cover the judged rows only, not other seeds.'),
+        (draws.units < 50, f'{draws.units} judged rows or groups of rows are few: the intervals are rough.'),
+        (draws.units < ds.n_judged, f'The {ds.n_judged:,} judged rows form {draws.units:,} groups that were resampled whole.')]
+    return [text for holds,text in found if holds]
 
 def _no_transfer(run, name, seeds, reason):
     return dict(verdict='not_applicable', reason=reason, best=None, versus=None, gain=None, interval=None, seeds=len(seeds), metric=name,

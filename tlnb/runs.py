@@ -198,11 +198,11 @@ _ROWS = 'run.seed', 'data.target', 'data.split', 'data.group', 'data.judged', 'd
 def _notes(infos, judged, recipe, same_data):
     rows = [o['key'] for o in recipe if o['key'] in _ROWS]
     metrics = list(dict.fromkeys(METRICS.get(m, m) for o in judged if o for m in [o['transfer']['metric']]))
-    found = {not same_data: 'The data differ: a difference between the figures may come from the data alone.',
-        same_data and bool(rows): f'Other rows were judged: {", ".join(rows)} differ{"" if len(rows)>1 else "s"}. A difference between the figures may come from that alone.',
-        len(metrics)==2: f'The runs were judged by {" and ".join(metrics)}: the first is shown, and there is no interval of it for {infos[1].name}.'}
-    found |= {not j: f'{o.name} was not judged yet.' for o,j in zip(infos, judged)} if not all(judged) else {}
-    return [text for holds,text in found.items() if holds]
+    found = [(not same_data, 'The data differ: a difference between the figures may come from the data alone.'),
+        (same_data and bool(rows), f'Other rows were judged: {", ".join(rows)} differ{"" if len(rows)>1 else "s"}. A difference between the figures may come from that alone.'),
+        (len(metrics)==2, f'The runs were judged by {" and ".join(metrics)}: the first is shown, and there is no interval of it for {infos[1].name}.'),
+        *((not j, f'{o.name} was not judged yet.') for o,j in zip(infos, judged))]
+    return [text for holds,text in found if holds]
 
 def compare_runs(
     a, # A run folder, or what `tlnb run --out` filled
