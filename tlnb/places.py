@@ -24,11 +24,12 @@ def _colours():
 
 def _overlay(ax, x, values, wide, title):
     "A grey picture with the shares over it, and the places that count most outlined"
+    from matplotlib.colors import to_rgba
     h,w = x.shape[:2]
     ax.imshow(np.repeat(x.mean(-1, keepdims=True), 3, -1), extent=(0, w, h, 0))
     share = np.clip(np.abs(values)/wide, 0, 1)
-    rgba = _colours()(values/wide/2 + .5)
-    rgba[..., 3] = .15*(share > .02) + .65*share
+    rgba = np.where((values > 0)[..., None], to_rgba(RAISE), to_rgba(LOWER))
+    rgba[..., 3] = .85*share
     ax.imshow(rgba, extent=(0, w, h, 0), interpolation='nearest')
     ax.set_title(title, fontsize=8, loc='left'); ax.set_axis_off()
 

@@ -24,7 +24,7 @@ def _names(grid=GRID):
     ends = {0: 'top', grid-1: 'bottom'},{0: 'left', grid-1: 'right'}
     def name(r, c):
         corner = f' ({ends[0][r]} {ends[1][c]} corner)' if r in ends[0] and c in ends[1] else ' (centre)' if r == c == grid//2 else ''
-        return f'row {r+1}, column {c+1}{corner}'
+        return f'row {r+1} column {c+1}{corner}'
     return [name(r, c) for r in range(grid) for c in range(grid)]
 
 def _array(cell):
