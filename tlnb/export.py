@@ -7,7 +7,7 @@ __all__ = ['HEAVY', 'PERSON', 'LARGEST', 'found', 'exported', 'clean', 'needs', 
            'export']
 
 # %% ../nbs/45_export.ipynb #c6f2796e
-import ast, hashlib, os, re, subprocess, sys, tempfile
+import ast, hashlib, io, os, re, subprocess, sys, tempfile
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import date
@@ -26,7 +26,9 @@ from .dataset import protocol
 from .errors import ExportError, GateError, RecipeError, StoreError, TlnbError
 from .gallery import new, templates
 from .html import Html, badge, table, to_html
+from .judgement import arms_label
 from .keys import KEYS
+from .pictures import plot_arms
 from .project import STATE, changes, check_request, digest, entry, git_commit, git_ready, licence_text, next_version, pyproject, staged, with_entry
 from .report import report
 from .runs import runs
@@ -339,6 +341,34 @@ def _card(p, run, nb, reason, version, parity=None)->str:
     head,_,rest = text.partition('\n\n')
     return f'{head}\n\n**This is a draft of version {version.split(".dev")[0]}, not for use.**{missing}\n\n{rest}'
 
+def _svg(fig)->str:
+    "A figure as a file of its own, the same each time"
+    from matplotlib import rc_context
+    out = io.StringIO()
+    with rc_context({'svg.hashsalt': 'tlnb'}): fig.savefig(out, format='svg', bbox_inches='tight', metadata={'Date': None, 'Creator': None})
+    return out.getvalue()
+
+def _general(explanation, n=8):
+    "What counts in general (matplotlib `Figure`): no single row is shown"
+    from matplotlib.figure import Figure
+    top = explanation['global'][:n][::-1]
+    ax = (fig := Figure(figsize=(7, .8 + .3*len(top)), layout='constrained')).subplots()
+    ax.barh([str(o['feature'])[:30] for o in top], [o['mean_abs'] for o in top], color='#808080')
+    ax.set_xlabel(f"mean |value| over {explanation['global_rows']} judged rows")
+    ax.spines[['top', 'right']].set_visible(False)
+    return fig
+
+def _illustrated(p, run, card)->str:
+    "The card with its pictures, which are written beside it"
+    judged,explanation = (run.folder.read_json(o) for o in ('judgement.json', 'explanation.json'))
+    found = {}
+    if judged: found['How good it is'] = 'arms', plot_arms(judged['arms'], judged['transfer']), arms_label(judged['arms'], judged['transfer'])
+    if explanation and explanation['global']: found['Why it decides so'] = 'explanation', _general(explanation), 'What counted in general'
+    for head,(name,fig,label) in found.items():
+        p.write(f'images/{name}.svg', _svg(fig))
+        card = card.replace(f'## {head}\n\n', f'## {head}\n\n![{label}](images/{name}.svg)\n\n', 1)
+    return card
+
 def _wheel(p)->Path:
     "The wheel, the same whenever and wherever it is built"
     dist = p.folder/'dist'
@@ -374,7 +404,7 @@ def _fill(p, run, nb, text, bump, reason, draft, licence, rows, say):
     card = _card(p, run, nb, reason, version, parity)
     meta |= dict(card=card, parity=dict(n=parity['n'], limit=LARGEST, max_difference=float(f"{parity['max_difference']:.0e}"), label_agreement=parity['label_agreement']))
     p.write(f'{p.module}/model.json', to_json(meta))
-    p.write('README.md', card)
+    p.write('README.md', _illustrated(p, run, card))
     lines = changes(p.state.get('basis'), news) + ([f'The bias gate was overridden: {reason}'] if reason else [])
     new = entry(version, date.today().isoformat(), lines)
     p.write('CHANGELOG.md', with_entry(p.read('CHANGELOG.md').decode(), new, p.state.get('draft', '')))

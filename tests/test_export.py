@@ -1,0 +1,385 @@
+"From a notebook and its run to a package: light, alike, whole or not there, and its second version"
+import hashlib, json, os, shutil, subprocess, sys, sysconfig, tomllib, venv, zipfile
+from pathlib import Path
+
+import nbformat
+import numpy as np
+import pandas as pd
+import pytest
+from nbformat.v4 import new_code_cell as code, new_markdown_cell as text, new_notebook
+
+from tlnb.adapt import Run, adapt
+from tlnb.cli import main
+from tlnb.dataset import load
+from tlnb.errors import ExportError, GateError, RecipeError, StoreError
+from tlnb.evaluate import evaluate
+from tlnb.export import export
+from tlnb.project import staged
+from tlnb.recipe import Recipe
+
+PERSON = '### Intended use\n\nSecond opinion of the clerks.\n\n### Out of scope\n\nNever alone.\n\n### Contact\n\nMs Keller.'
+CODE = '#| export\nimport numpy as np\n\ndef surest(answers:list)->dict:\n    "The answer that the model is surest of"\n    return answers[int(np.argmax([o["probability"] for o in answers]))]'
+
+
+def people(path, n=300, seed=0):
+    "Numbers, categories, dates and missing values; one category occurs once"
+    rng = np.random.default_rng(seed)
+    df = pd.DataFrame(dict(income=rng.normal(50, 10, n).round(2), job=rng.choice(['clerk', 'craft', 'pilot'], n), since=pd.Timestamp('2020-01-01') + pd.to_timedelta(rng.integers(0, 900, n), 'D'),
+        sex=rng.choice(['f', 'm'], n)))
+    df['bought'] = np.where(df.income + 8*(df.job == 'pilot') + rng.normal(0, 4, n) > 52, 'yes', 'no')
+    df.loc[rng.choice(n, n//8, replace=False), 'income'] = np.nan
+    df.loc[rng.choice(n, n//8, replace=False), 'job'] = None
+    df.loc[n - 1, 'job'] = 'baker'
+    df.to_csv(path, index=False)
+    return path
+
+
+def pictures(path, n=40):
+    "Two colours; one picture is grey, one a palette, one see-through"
+    from PIL import Image
+    rng = np.random.default_rng(0)
+    for i in range(n):
+        name = ('red', 'blue')[i % 2]
+        pixels = rng.integers(0, 90, (40, 30, 3), dtype='uint8')
+        pixels[..., 0 if name == 'red' else 2] += 120
+        (path/name).mkdir(parents=True, exist_ok=True)
+        image = Image.fromarray(pixels)
+        if i in (0, 2, 4): image = image.convert(('L', 'P', 'RGBA')[i//2])
+        image.save(path/name/f'{i:02}.png')
+    return path
+
+
+def ran(out, recipe, cells=()):
+    "What `tlnb run --out` leaves of a notebook with this recipe, without the kernel"
+    out.mkdir()
+    run = adapt(load(recipe), recipe, out/'run')
+    evaluate(run)
+    nbformat.write(new_notebook(cells=[text('# Who buys\n\n> A test'), code('from tlnb import Recipe'), code(recipe.to_cell()), *cells, text(PERSON)]), out/'notebook.ipynb')
+    return out
+
+
+def table_recipe(data, **more):
+    return Recipe.for_tabular(**{**dict(data=str(data), target='bought', sensitive=['sex'], run_seeds=1, run_jobs=1, train_epochs=3, tabular_layers=[16], transfer_labels_needed=False), **more})
+
+
+@pytest.fixture(scope='module')
+def table(tmp_path_factory):
+    home = tmp_path_factory.mktemp('table')
+    return ran(home/'out', table_recipe(people(home/'people.csv')), [code(CODE)])
+
+
+@pytest.fixture(scope='module')
+def photos(tmp_path_factory):
+    home = tmp_path_factory.mktemp('photos')
+    recipe = Recipe.for_vision(data=str(pictures(home/'data')), run_seeds=1, run_jobs=1, run_cache=str(home/'cache'), vision_size=32, train_epochs=2, transfer_labels_needed=False)
+    return ran(home/'out', recipe)
+
+
+@pytest.fixture(scope='module')
+def made(table, tmp_path_factory):
+    return export(table, name='who-buys', to=tmp_path_factory.mktemp('made')/'project')
+
+
+def tree(folder):
+    "Hash of every file"
+    return {o.relative_to(folder).as_posix(): hashlib.sha256(o.read_bytes()).hexdigest() for o in sorted(folder.rglob('*')) if o.is_file() and '.git/' not in f'{o}'}
+
+
+def test_project(made, table):
+    "An nbdev project, whose notebook shows no data, whose card is complete, and that the report knows of"
+    assert {o['path'] for o in made.files} == {'pyproject.toml', 'README.md', 'LICENSE', 'CHANGELOG.md', '.gitignore', '.tlnb.json', 'nbs/who_buys.ipynb', 'tests/test_who_buys.py', 'tests/answers.json', 'images/arms.svg',
+        *(f'who_buys/{o}' for o in ('__init__.py', '__main__.py', '_light.py', '_inputs.py', '_modidx.py', 'core.py', 'model.onnx', 'model.json'))}
+    assert {o['status'] for o in made.files} == {'new'} and made.version == '0.1.0' and made.size_bytes == made.wheel.stat().st_size < 500_000
+    assert made.parity['n'] == 75 and made.parity['max_difference'] <= 1e-4 and made.parity['label_agreement'] == 1
+    toml = tomllib.loads((made.folder/'pyproject.toml').read_text())
+    assert toml['project']['name'] == 'who-buys' and {o.split('>')[0] for o in toml['project']['dependencies']} == {'numpy', 'onnxruntime'}
+    card = (made.folder/'README.md').read_text()
+    assert 'Second opinion of the clerks.' in card and 'Ms Keller.' in card and 'who-buys 0.1.0' in card and 'draft' not in card and str(table.parent) not in card
+    nb = nbformat.read(made.folder/'nbs/who_buys.ipynb', as_version=4)
+    assert not [o for o in nb.cells if o.cell_type == 'code' and o.outputs] and nb.cells[1].source == '#| default_exp core'
+    said = json.loads((table/'run/package.json').read_text())
+    assert said == dict(name='who-buys', version='0.1.0', wheel=str(made.wheel), parity_max=made.parity['max_difference'], size_bytes=made.size_bytes)
+    assert made.to_dict()['install'].startswith('pip install') and 'who-buys 0.1.0' in made._repr_html_()
+
+
+def test_nbdev(made, tmp_path):
+    "The project is as nbdev leaves it: exported and cleaned again, nothing changes"
+    shutil.copytree(made.folder, tmp_path/'p')
+    before = tree(tmp_path/'p')
+    code = 'from nbdev.doclinks import nbdev_export; from nbdev.clean import nbdev_clean; nbdev_export(); nbdev_clean()'
+    subprocess.run([sys.executable, '-W', 'ignore', '-c', code], cwd=tmp_path/'p', check=True)
+    after = tree(tmp_path/'p')
+    assert {k: v for k, v in after.items() if '__pycache__' not in k} == before
+
+
+def test_notebook_repeats(made, table):
+    "The recipe of the packaged notebook is the run's, its data found from where the notebook lies"
+    from tlnb.cell import find_cell
+    nb = nbformat.read(made.folder/'nbs/who_buys.ipynb', as_version=4)
+    recipe = Recipe.from_cell(nb.cells[find_cell(nb)].source)
+    run = Run.load(table)
+    assert not os.path.isabs(recipe.data.path) and load(recipe, made.folder/'nbs').fingerprint == run.folder.meta['fingerprint']
+    assert {k: v for k, v in recipe.values().items() if k != 'data.path'}.items() <= run.recipe.values().items()
+
+
+@pytest.fixture(scope='module')
+def bare(tmp_path_factory):
+    "A fresh environment in which there is nothing but what a light package asks for"
+    where = tmp_path_factory.mktemp('bare')
+    venv.create(where, with_pip=False, symlinks=True)
+    site, own = next(where.glob('lib/python*/site-packages')), Path(sysconfig.get_path('purelib'))
+    for name in ('numpy', 'numpy.libs', 'onnxruntime', 'PIL', 'pillow.libs'):
+        if (own/name).exists(): (site/name).symlink_to(own/name)
+    def call(wheel, *args):
+        with zipfile.ZipFile(wheel) as z: z.extractall(site)
+        done = subprocess.run([str(where/'bin/python'), '-W', 'error', *map(str, args)], cwd=where, capture_output=True, text=True, env={k: v for k, v in os.environ.items() if not k.startswith('PYTHON')})
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+    return call
+
+
+LIGHT = '''
+import json, sys
+import NAME
+answers = NAME.predict(sys.argv[1] if len(sys.argv) == 2 else sys.argv[1:])
+heavy = {'torch', 'fastai', 'tlnb', 'pandas', 'sklearn', 'scipy'} & set(sys.modules)
+assert not heavy and __import__('importlib.util').util.find_spec('torch') is None, heavy
+print(json.dumps(dict(labels=[o['label'] for o in answers], proba=NAME.predict_proba(sys.argv[1] if len(sys.argv) == 2 else sys.argv[1:]).tolist(), check=NAME.check(sys.argv[1] if len(sys.argv) == 2 else sys.argv[1:])['word'])))
+'''
+
+
+def same(run, said, items):
+    found = run.predict(items)
+    assert said['labels'] == found.predicted.tolist()
+    np.testing.assert_allclose(said['proba'], found.drop(columns='predicted'), atol=1e-4)
+
+
+def test_table_elsewhere(made, table, bare):
+    "Every row of the file, missing values and a category that training never had among them, as the learner answers it"
+    run = Run.load(table)
+    data = Path(run.recipe.data.path)
+    said = json.loads(bare(made.wheel, '-c', LIGHT.replace('NAME', 'who_buys'), data))
+    same(run, said, load(run.recipe).frame)
+    assert said['check'] == 'steady'
+    out = bare(made.wheel, '-m', 'who_buys', data).splitlines()
+    assert out[0].startswith('label,probability') and len(out) == 301
+    assert bare(made.wheel, '-m', 'who_buys', '--card').startswith('# Model card')
+    assert 'label' in bare(made.wheel, '-c', f'from who_buys import predict\nfrom who_buys.core import surest\nprint(surest(predict({str(data)!r})))')
+
+
+def test_pictures_elsewhere(photos, bare, tmp_path):
+    "Every picture, whatever its mode"
+    made = export(photos, name='colours', to=tmp_path/'p')
+    assert made.parity['label_agreement'] == 1 and any('#| export' in o for o in made.notes)
+    run = Run.load(photos)
+    items = load(run.recipe).frame
+    said = json.loads(bare(made.wheel, '-c', LIGHT.replace('NAME', 'colours'), *items.path))
+    same(run, said, items)
+
+
+def test_own_tests_pass(made):
+    done = subprocess.run([sys.executable, '-W', 'ignore', '-m', 'pytest', '-q', '-p', 'no:cacheprovider', 'tests'], cwd=made.folder, capture_output=True, text=True,
+        env={**os.environ, 'PYTHONPATH': str(made.folder), 'PYTHONDONTWRITEBYTECODE': '1'})
+    assert done.returncode == 0, done.stdout
+
+
+def test_same_wheel(made, table, tmp_path):
+    "Elsewhere, and later: byte for byte"
+    again = export(table, name='who-buys', to=tmp_path/'other'/'place')
+    assert again.wheel.read_bytes() == made.wheel.read_bytes()
+
+
+def git(folder, *args): return subprocess.run(['git', '-C', str(folder), *args], check=True, capture_output=True, text=True).stdout.strip()
+
+def repository(folder):
+    folder.mkdir()
+    git(folder, 'init', '--quiet')
+    git(folder, 'config', 'user.name', 'A')
+    git(folder, 'config', 'user.email', 'a@example.org')
+    return folder
+
+
+def test_second_version(table, tmp_path):
+    "Other data and another recipe: version, changelog, tag; what a person wrote stays, and is named"
+    to = repository(tmp_path/'p')
+    first = export(table, name='who-buys', to=to)
+    assert git(to, 'tag') == 'v0.1.0' and git(to, 'status', '--porcelain') == '' and git(to, 'log', '--format=%s') == 'who-buys 0.1.0'
+    (to/'LICENSE').write_text('Ask us.')
+    (to/'notes.txt').write_text('mine')
+    (to/'who_buys/__init__.py').write_text((to/'who_buys/__init__.py').read_text() + '\nmine = 1\n')
+    (to/'CHANGELOG.md').write_text((to/'CHANGELOG.md').read_text().replace('First version.', 'First version, made in a hurry.'))
+    readme = (to/'README.md').read_text()
+    (to/'README.md').write_text(readme.replace(readme.split('<!-- person: risks -->\n')[1].split('\n<!-- end')[0], 'We look at it every month.'))
+    later = ran(tmp_path/'later', table_recipe(people(tmp_path/'people.csv', 340, 1), train_epochs=4))
+    seen = export(later, name='who-buys', to=to, dry_run=True)
+    assert git(to, 'tag') == 'v0.1.0' and first.wheel.exists() and not seen.wheel.exists() and seen.version == '0.2.0' and 'would be written' in '\n'.join(seen.lines())
+    second = export(later, name='who-buys', to=to)
+    assert second.version == '0.2.0' and second.files == seen.files and set(second.kept) == {'LICENSE', 'who_buys/__init__.py'}
+    assert 'core.py' in '\n'.join(o['path'] for o in second.files if o['status'] == 'removed'), 'the later notebook exports no cell'
+    log = (to/'CHANGELOG.md').read_text()
+    assert 'made in a hurry' in log and log.index('## 0.2.0') < log.index('## 0.1.0')
+    for said in ('Data: other rows', '225 → 255 training rows', '`train.epochs` 3 → 4', 'Score: accuracy'): assert said in log, said
+    assert (to/'LICENSE').read_text() == 'Ask us.' and 'We look at it every month.' in (to/'README.md').read_text()
+    init = (to/'who_buys/__init__.py').read_text()
+    assert '__version__ = "0.2.0"' in init and 'mine = 1' in init
+    assert git(to, 'tag').split() == ['v0.1.0', 'v0.2.0'] and git(to, 'log', '--format=%s').splitlines() == ['who-buys 0.2.0', 'who-buys 0.1.0']
+    assert {o.split()[-1] for o in git(to, 'status', '--porcelain').splitlines()} == {'LICENSE', 'who_buys/__init__.py', 'notes.txt'}
+    assert sorted(o.name for o in (to/'dist').iterdir()) == ['who_buys-0.1.0-py3-none-any.whl', 'who_buys-0.2.0-py3-none-any.whl']
+    assert [o.name for o in tmp_path.iterdir() if o.name.startswith('.')] == []
+
+
+def test_draft_then_release(table, tmp_path):
+    "A draft says so in version and card, and is replaced by the release that it was a draft of"
+    silent = tmp_path/'silent'
+    shutil.copytree(table, silent)
+    nb = nbformat.read(silent/'notebook.ipynb', as_version=4)
+    nb.cells = nb.cells[:-1]
+    nbformat.write(nb, silent/'notebook.ipynb')
+    with pytest.raises(ExportError, match='Intended use, Out of scope, Contact'): export(silent, name='who-buys', to=tmp_path/'p')
+    assert not (tmp_path/'p').exists()
+    first = export(silent, name='who-buys', to=tmp_path/'p', draft=True)
+    card = (tmp_path/'p/README.md').read_text()
+    assert first.version == '0.1.0.dev0' and 'This is a draft of version 0.1.0, not for use.** Not written yet: Intended use, Out of scope, Contact.' in card
+    done = export(table, name='who-buys', to=tmp_path/'p')
+    assert done.version == '0.1.0' and 'draft' not in (tmp_path/'p/README.md').read_text() and 'dev0' not in (tmp_path/'p/CHANGELOG.md').read_text()
+
+
+def refused(capsys, code, *args):
+    "One clear line"
+    assert main(['export', *map(str, args)]) == code
+    err = [o for o in capsys.readouterr().err.splitlines() if not o.endswith('…')]
+    assert len(err) == 1 and err[0].startswith('tlnb: ') and 'Traceback' not in err[0], err
+    return err[0]
+
+
+@pytest.mark.parametrize('args, said', [(['--name', 'my model'], 'not a name for a package'), (['--name', 'json'], 'a module of Python'), (['--name', '3d'], 'can be imported'),
+    (['--name', 'numpy'], 'the name is taken'), (['--name', 'ok', '--bump', 'tiny'], 'no such bump'), (['--name', 'ok', '--licence', 'WTF'], 'no such licence')])
+def test_wrong_request(table, tmp_path, capsys, args, said):
+    import re
+    assert re.search(said, refused(capsys, 2, table, '--to', tmp_path/'p', *args)) and not list(tmp_path.iterdir())
+
+
+def changed_notebook(table, tmp_path, change):
+    shutil.copytree(table, tmp_path/'out')
+    file = tmp_path/'out/notebook.ipynb'
+    nb = nbformat.read(file, as_version=4)
+    change(nb)
+    nbformat.write(nb, file)
+    return file
+
+
+def test_wrong_notebook(table, tmp_path, capsys):
+    def at(k, source):
+        def change(nb): nb.cells[k].source = source
+        return change
+    for k,(change, said) in enumerate({'recipe': (at(2, Recipe.for_tabular(data='people.csv', target='bought', train_epochs=9).to_cell()), 'the recipe was changed'),
+            'syntax': (at(3, '#| export\ndef f(:'), 'cell 4, line 2'), 'none': (at(2, '1'), 'no recipe cell'),
+            'own': (at(3, '#| default_exp _light\n#| export\nx = 1'), 'a module of the package is called so')}.values()):
+        (tmp_path/f'{k}').mkdir()
+        assert said in refused(capsys, 2, changed_notebook(table, tmp_path/f'{k}', change), '--name', 'ok', '--to', tmp_path/'p')
+    (tmp_path/'bad.ipynb').write_text('{')
+    assert 'not a notebook' in refused(capsys, 2, tmp_path/'bad.ipynb', '--name', 'ok', '--to', tmp_path/'p')
+    assert 'no such notebook or run' in refused(capsys, 2, tmp_path/'nowhere', '--name', 'ok', '--to', tmp_path/'p')
+    assert not [o for o in tmp_path.iterdir() if o.name not in ('0', '1', '2', '3', 'bad.ipynb')]
+
+
+def test_wrong_place(table, tmp_path, capsys):
+    (tmp_path/'mine').mkdir()
+    (tmp_path/'mine/thesis.txt').write_text('mine')
+    assert 'not empty' in refused(capsys, 2, table, '--name', 'ok', '--to', tmp_path/'mine')
+    assert 'a file stands' in refused(capsys, 2, table, '--name', 'ok', '--to', tmp_path/'mine/thesis.txt')
+    if os.path.isdir('/proc'): refused(capsys, 2, table, '--name', 'ok', '--to', '/proc/ok')
+    assert tree(tmp_path/'mine').keys() == {'thesis.txt'} and len(list(tmp_path.iterdir())) == 1
+
+
+def test_no_git_identity(table, tmp_path, capsys, monkeypatch):
+    git(repository(tmp_path/'p'), 'config', '--unset', 'user.email')
+    for k in ('GIT_CONFIG_GLOBAL', 'GIT_CONFIG_SYSTEM'): monkeypatch.setenv(k, os.devnull)
+    for k in [o for o in os.environ if o.startswith(('GIT_AUTHOR', 'GIT_COMMITTER')) or o == 'EMAIL']: monkeypatch.delenv(k)
+    assert 'git does not know who commits' in refused(capsys, 2, table, '--name', 'ok', '--to', tmp_path/'p')
+    assert [o.name for o in (tmp_path/'p').iterdir()] == ['.git']
+
+
+def test_gates(table, tmp_path, capsys, monkeypatch):
+    "Exit 1; a written reason opens the bias gate, and stands on the card; nothing opens that of parity"
+    shutil.copytree(table, tmp_path/'out')
+    gap = dict(attribute='sex', metric='equalized_odds_difference', value=0.3, interval=[0.2, 0.4], lowest='f', highest='m', limit=0.1, verdict='fail')
+    (tmp_path/'out/run/bias.json').write_text(json.dumps(dict(verdict='fail', gaps=[gap], undecided=[], notes=[], rows=75, gate=dict(on=True, reason=''), model='x', groups=[])))
+    line = refused(capsys, 1, tmp_path/'out', '--name', 'ok', '--to', tmp_path/'p')
+    assert 'the bias gate said no: equalized odds difference by sex is 0.300, the limit 0.1' in line and not (tmp_path/'p').exists()
+    assert main(['export', str(tmp_path/'out'), '--name', 'ok', '--to', str(tmp_path/'p'), '--reason', 'a pilot of two weeks']) == 0
+    assert 'The gate was overridden, for this reason:** a pilot of two weeks' in (tmp_path/'p/README.md').read_text()
+    assert 'a pilot of two weeks' in (tmp_path/'p/CHANGELOG.md').read_text()
+    capsys.readouterr()
+    import tlnb.parity
+    before = tree(tmp_path/'p')
+    monkeypatch.setattr(tlnb.parity, 'parity', lambda *_: dict(max_difference=2e-4, label_agreement=1., n=75))
+    assert 'largest difference 0.0002' in refused(capsys, 1, table, '--name', 'ok', '--to', tmp_path/'p') and tree(tmp_path/'p') == before
+
+
+def test_half_a_replacement(tmp_path, monkeypatch):
+    "Where two folders cannot change places in one step, what was killed between the two renames is taken back"
+    import tlnb.project
+    monkeypatch.setattr(tlnb.project, '_swap', lambda a, b: False)
+    for version in ('0.1.0', '0.2.0'):
+        with staged(tmp_path/'p', 'whole') as p: p.write('whole/__init__.py', f'__version__ = "{version}"\n'); p.finish({})
+    assert '0.2.0' in (tmp_path/'p/whole/__init__.py').read_text() and [o.name for o in tmp_path.iterdir()] == ['p']
+    (tmp_path/'p').rename(tmp_path/'.p.old')
+    (tmp_path/'.p.0123.export').mkdir()
+    with pytest.raises(StoreError):
+        with staged(tmp_path/'p', 'other'): pass
+    assert [o.name for o in tmp_path.iterdir()] == ['p'] and '0.2.0' in (tmp_path/'p/whole/__init__.py').read_text()
+
+
+KILLS = '''
+import os, random, signal, sys, time
+from pathlib import Path
+import torch; torch.set_num_threads(1)
+import tlnb.parity, tlnb.tabular.modality, tlnb.tabular.exporter
+from tlnb.export import export
+from test_export import tree
+run, to, kills = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
+def fork(seconds):
+    pid = os.fork()
+    if not pid:
+        try: export(run, name='who-buys', to=to); os._exit(0)
+        except BaseException as e: print(type(e), e, flush=True); os._exit(1)
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        if os.waitpid(pid, os.WNOHANG)[0]: return True
+        time.sleep(.005)
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+start = time.monotonic()
+assert fork(300)
+span, before, rng = time.monotonic() - start, tree(to), random.Random(0)
+for k in range(kills):
+    done = fork(rng.uniform(.3, 1.05)*span)
+    now = tree(to)
+    if not done: assert now == before or b'0.2.0' in (to/'who_buys/__init__.py').read_bytes() and (to/'dist/who_buys-0.2.0-py3-none-any.whl').is_file(), k
+    if now != before: break
+assert done or fork(300)
+print(sorted(o.name for o in to.parent.iterdir()))
+'''
+
+@pytest.mark.skipif(not hasattr(os, 'fork'), reason='needs fork')
+def test_killed(table, tmp_path):
+    "SIGKILL at random moments leaves the previous version, whole; what it left beside it, the next export sweeps away"
+    from conftest import ROOT
+    done = subprocess.run([sys.executable, '-W', 'ignore', '-c', KILLS, str(table), str(tmp_path/'p'), '4'], capture_output=True, text=True,
+        env={**os.environ, 'PYTHONPATH': f'{ROOT}{os.pathsep}{ROOT/"tests"}', 'OMP_NUM_THREADS': '1'})
+    assert done.returncode == 0 and done.stdout.strip() == "['p']", done.stdout + done.stderr
+
+
+def test_notebook_finds_its_run(table, tmp_path):
+    "By the folder beside it, or by what its outputs name"
+    from tlnb.export import found
+    assert found(table/'notebook.ipynb')[0].folder.path == table/'run' == found(table/'run')[0].folder.path
+    nb = nbformat.read(table/'notebook.ipynb', as_version=4)
+    nb.cells[3].outputs = [nbformat.v4.new_output('display_data', data={'application/vnd.tlnb.verdict+json': dict(run=str(table/'run'))})]
+    nbformat.write(nb, tmp_path/'mine.ipynb')
+    assert found(tmp_path/'mine.ipynb')[0].folder.path == table/'run'
+    with pytest.raises(RecipeError, match='no run of this notebook'): found(shutil.copy(table/'notebook.ipynb', tmp_path/'sub.ipynb'))
+    (table/'notebook.ipynb').rename(tmp_path/'away.ipynb')
+    try: assert 'Recipe.for_tabular' in ''.join(o.source for o in found(table)[1].cells), 'the template with the recipe of the run'
+    finally: (tmp_path/'away.ipynb').rename(table/'notebook.ipynb')
