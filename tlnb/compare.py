@@ -273,7 +273,7 @@ def _together(name, pair, draws, limit):
     if any(v is None for v,_ in found): return _row(name, *[dict(value=None if v is None else float(v.mean()), interval=None) for v,_ in found], None, None, limit, True)
     reps = [over_seeds(v, r, d) for (v, r),d in zip(found, draws)]
     sides = [dict(value=float(v.mean()), interval=interval(o, m.lo, m.hi)) for (v, _),o in zip(found, reps)]
-    return _row(name, *sides, sign*(sides[1]['value'] - sides[0]['value']), interval(sign*(reps[1] - reps[0])), limit, True)
+    return _row(name, *sides, sign*(sides[1]['value'] - sides[0]['value']) + 0., interval(sign*(reps[1] - reps[0])), limit, True)
 
 # %% ../nbs/43_compare.ipynb #0846e8bc
 def apart(
@@ -291,7 +291,7 @@ def _beside(name, sides, limit):
     "One metric of two sides that share no rows"
     a, b = sides
     if a['value'] is None or b['value'] is None: return _row(name, a, b, None, None, limit, False)
-    return _row(name, a, b, better(name)*(b['value'] - a['value']), apart(a, b, better(name)), limit, False)
+    return _row(name, a, b, better(name)*(b['value'] - a['value']) + 0., apart(a, b, better(name)), limit, False)
 
 def _scores_of(side):
     "Every metric of one side on all its judged rows"
@@ -414,15 +414,14 @@ class Comparison:
         cols = {'a_interval': ('a_low', 'a_high'), 'b_interval': ('b_low', 'b_high'), 'interval': ('low', 'high')}
         return pd.DataFrame([{n: x for k,v in o.items() for n,x in (zip(cols[k], v or (None, None)) if k in cols else [(k, v)])} for o in self.scores])
 
-    def __repr__(self): return f'Comparison({self.words()})'
+    def __repr__(self): return f"Comparison({self.verdict or 'not comparable'}: {self.words()})"
 
     def words(self)->str:
-        "The verdict as one sentence with its figures"
-        lead = next(o for o in self.scores if o['metric'] == self.metric)
+        "How much better or worse, and how sure that is, as one sentence"
         if self.verdict is None: return f'{metric(self.metric).words} cannot be compared'
-        t = dict(verdict=self.verdict.replace(' ', '_'), gain=lead['gain'], metric=self.metric, best=self.b['name'], versus=self.a['name'],
-            interval=lead['interval'], min_gain=lead['min_gain'])
-        return f'{self.verdict}: {gain_words(t)}'
+        lead = next(o for o in self.scores if o['metric'] == self.metric)
+        return gain_words(dict(verdict=self.verdict.replace(' ', '_'), gain=lead['gain'], metric=self.metric, best=self.b['name'], versus=self.a['name'],
+            interval=lead['interval'], min_gain=lead['min_gain']))
 
     def lines(self)->list: return comparison_lines(self)
     def plot(self): return plot_comparison(self.scores, self.a['name'], self.b['name'])
@@ -438,9 +437,9 @@ def _flip_words(f):
     return f"{f['count']:,} of {f['n']:,} judged rows: {f['better']:,} better, {f['worse']:,} worse" + (f", {f['neither']:,} neither" if f['neither'] else '')
 
 def _rows_words(c):
-    r, data = c.rows, 'the same data' if c.same_data else 'different data'
+    r, data = c.rows, 'same data' if c.same_data else 'different data'
     if r['common'] is None: return f'{data}; judged rows are not kept'
-    return f"{data}; {'the same' if r['common'] == r['a'] == r['b'] else 'common'} judged rows: {r['common'] - r['relabelled']:,}"
+    return f"{data}; {'same' if r['common'] == r['a'] == r['b'] else 'common'} judged rows: {r['common'] - r['relabelled']:,}"
 
 def comparison_lines(
     c:Comparison, # What to tell
@@ -450,7 +449,7 @@ def comparison_lines(
     shown = [f"{metric(o['metric']).words}: {_num(o['a'])} -> {_num(o['b'])}, gain {_gain(o)}, {o['verdict'] or 'not comparable'}" for o in c.scores]
     gaps = [f"{o['metric'].replace('_', ' ')} by {o['attribute']}: {_num(o['a'])}{_span(o['a_interval'])} -> {_num(o['b'])}{_span(o['b_interval'])}, {o['change'] or 'not comparable'}"
         for o in c.bias]
-    return [*block('verdict', [c.words()]), *block('data', [_rows_words(c)]), *block('scores', shown), *block('flips', [_flip_words(c.flips)]), *block('bias', gaps or ['not checked']),
+    return [*block('verdict', [f"{c.verdict or 'not comparable'}: {c.words()}"]), *block('data', [_rows_words(c)]), *block('scores', shown), *block('flips', [_flip_words(c.flips)]), *block('bias', gaps or ['not checked']),
         *block('size', [f"{o['what']}: {_num(o['a'])} -> {_num(o['b'])}" for o in c.size]), *block('recipe', [f"{o['key']}: {o['a']} -> {o['b']}" for o in c.recipe] or ['no difference']),
         *block('environment', [f"{o['key']}: {o['a']} -> {o['b']}" for o in c.environment] or ['no difference']), *block('notes', c.notes)]
 
@@ -490,7 +489,8 @@ def _flips_html(f, names):
     if f is None or not f['items']: return ''
     items = [(o['id'], o['old'], o['new'], o['true'], _mark(o['change']) if o['change'] != 'neither' else badge('neither')) for o in f['items'][:SHOWN]]
     more = f', the first {SHOWN} of {f["count"]:,}' if f['count'] > SHOWN else ''
-    return table(items, ('row', *names, 'truth', 'change'), f'Judged rows whose answer changed{more}')
+    title = f'Judged rows whose answer changed{more}'
+    return Html(f"<details><summary>{to_html(title)}</summary>{table(items, ('row', *names, 'truth', 'change'), title)}</details>")
 
 def comparison_html(
     c:Comparison, # What to show
@@ -501,12 +501,12 @@ def comparison_html(
     gaps = [(o['attribute'], o['metric'].replace('_', ' '), f"{_num(o['a'])}{_span(o['a_interval'])}", f"{_num(o['b'])}{_span(o['b_interval'])}", _mark(o['change'])) for o in c.bias]
     recipe = [(o['key'], o['a'], o['a_origin'], o['b'], o['b_origin']) for o in c.recipe]
     label = 'Values with 95 % intervals: ' + ', '.join(f"{metric(o['metric']).words} {_num(o['a'])} and {_num(o['b'])}" for o in c.scores)
-    parts = [f'<p>{_mark(c.verdict)} {to_html(c.words())}.</p><p>{to_html(_rows_words(c))}. Answers changed in {to_html(_flip_words(c.flips))}.</p>', svg(c.plot(), label),
-        table(scores, ('metric', *names, 'gain (positive: better)', 'verdict'), 'Scores with 95 % intervals'), _flips_html(c.flips, names),
+    parts = [f'<p>{_mark(c.verdict)} {to_html(c.words())}.</p><p>{to_html(_rows_words(c).capitalize())}. Answers changed in {to_html(_flip_words(c.flips))}.</p>', svg(c.plot(), label),
+        table(scores, ('metric', *names, 'gain (positive: better)', 'verdict'), 'Scores with 95 % intervals'),
         table(gaps, ('attribute', 'gap', *names, 'change'), 'Gaps between groups') if gaps else '<p>No bias check to compare.</p>',
         table([(o['what'], _num(o['a']), _num(o['b'])) for o in c.size], ('', *names), 'Size, and training seconds of a seed'),
         table(recipe, ('key', names[0], 'from', names[1], 'from'), 'What differs in the recipes') if recipe else '<p>The recipes do not differ.</p>',
-        table([(o['key'], o['a'], o['b']) for o in c.environment], ('', *names), 'What differs in the environment') if c.environment else '', *(f'<p>{to_html(o)}</p>' for o in c.notes)]
+        table([(o['key'], o['a'], o['b']) for o in c.environment], ('', *names), 'What differs in the environment') if c.environment else '', _flips_html(c.flips, names), *(f'<p>{to_html(o)}</p>' for o in c.notes)]
     return Html(f"<div class='tlnb'>{''.join(parts)}</div>")
 
 # %% ../nbs/43_compare.ipynb #6a86b5d1
