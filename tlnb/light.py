@@ -114,14 +114,15 @@ def drift(
 def summary_of_features(
     f,  # [n, F]
 )->dict:
-    "Mean, spread and independence of features"
+    "Mean and standard deviation of features, and how much their mean varies by chance"
     f = np.asarray(f, 'float64')
     mean,std = f.mean(0), f.std(0)
     z = (f - mean)/np.where(std > 1e-6*max(1e-12, std.max()), std, np.inf)
     used = max(1, int((z.std(0) > 0).sum()))
     gram = (z @ z.T if len(z) < z.shape[1] else z.T @ z)/len(z)
     short = lambda o: [float(f'{v:.6g}') for v in o]
-    return dict(n=len(f), mean=short(mean), std=short(std), nu=float(used**2/max(1e-12, (gram**2).sum())))
+    two,three = float((gram**2).sum())/used**2, float((gram @ gram*gram).sum())/used**3
+    return dict(n=len(f), mean=short(mean), std=short(std), spread=float(f'{math.sqrt(two):.6g}'), nu=float(f'{two**3/three**2:.6g}') if three else 1.)
 
 def drift_of_features(ref, f, chance)->dict:
     "Distance of the mean features of a batch from the reference, in standard deviations, its limit, and a word"
@@ -129,7 +130,8 @@ def drift_of_features(ref, f, chance)->dict:
     ok = std > 1e-6*max(1e-12, std.max())
     if not ok.any(): return dict(n=len(f), word=WORDS[0])
     z = (f[:, ok] - mean[ok])/std[ok]
-    noise = math.sqrt((1/len(f) + 1/ref['n'])*_chi2(ref['nu'], chance/2)/ref['nu'])
+    most = 1 + ref['spread']*(_chi2(ref['nu'], chance) - ref['nu'])/math.sqrt(ref['nu'])
+    noise = math.sqrt((1/len(f) + 1/ref['n'])*most*(1 + 4/math.sqrt(ref['n']))) # the last: the reference is a sample itself
     distance,spread = float(np.sqrt((z.mean(0)**2).mean())), float(np.sqrt((z.var(0)).mean()))
     return dict(n=len(f), distance=dict(value=distance, limit=max(noise, SHIFT[0])), spread=spread, word=WORDS[_word(distance, noise, SHIFT)])
 

@@ -7,10 +7,12 @@ __all__ = ['OPSET', 'CLOSE', 'Both', 'differs', 'to_onnx']
 
 # %% ../nbs/41_onnx.ipynb #c10fb204
 import copy, io, warnings
+from contextlib import contextmanager
 
 import numpy as np
 import torch
 from torch import nn
+from torch.nn import functional as F
 
 from .errors import SourceError
 
@@ -48,6 +50,22 @@ def differs(
     if any(a.shape != b.shape for a,b in zip(found, right)): return np.inf
     return max(float(np.abs(a - b).max()/max(1., np.abs(b).max())) for a,b in zip(found, right))
 
+# %% ../nbs/41_onnx.ipynb #27d221a0
+@contextmanager
+def _stretched():
+    "What `interpolate` makes of a single item, which is none of the several that are traced, is written down as numbers"
+    real = F.interpolate
+    def interpolate(x, size=None, *args, **kwargs):
+        if len(x) != 1 or size is None: return real(x, size, *args, **kwargs)
+        state = torch._C._get_tracing_state()
+        torch._C._set_tracing_state(None)
+        try: return real(x, [int(o) for o in size], *args, **kwargs)
+        finally: torch._C._set_tracing_state(state)
+    F.interpolate = interpolate
+    try: yield
+    finally: F.interpolate = real
+
+# %% ../nbs/41_onnx.ipynb #da9aab3c
 def to_onnx(
     model,        # network with `features` and `head`; it is left as it was
     draw,         # n -> input tensors of n items made at random
@@ -61,7 +79,7 @@ def to_onnx(
     torch.manual_seed(0)
     name = getattr(model, 'arch', {}).get('name') or type(model).__name__
     try:
-        with warnings.catch_warnings(), torch.no_grad():
+        with warnings.catch_warnings(), torch.no_grad(), _stretched():
             warnings.simplefilter('ignore')
             axes = {k: {0: 'n'} for k in [*(used or names), 'scores_raw', 'features']}
             torch.onnx.export(both, draw(2), to, dynamo=False, input_names=names, output_names=['scores_raw', 'features'], dynamic_axes=axes, opset_version=OPSET)

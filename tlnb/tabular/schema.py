@@ -42,8 +42,9 @@ DATE_FORMATS = ['ISO8601', '%d.%m.%Y', '%m/%d/%Y', '%d/%m/%Y', '%Y/%m/%d', '%d-%
 def to_dates(series:pd.Series, fmt:str='ISO8601')->pd.Series:
     "Cells as dates without a time zone, read by `fmt` or else as ISO 8601; what is no date is NaT"
     if not pd.api.types.is_datetime64_any_dtype(series): series = series.where(series.isna(), series.astype(str).str.strip())
-    out = pd.to_datetime(series, format=fmt, errors='coerce', utc=True)
-    if fmt != 'ISO8601' and out.isna().any(): out = out.fillna(pd.to_datetime(series, format='ISO8601', errors='coerce', utc=True))
+    def read(how): return pd.to_datetime(series, format=how, errors='coerce', utc=True).dt.as_unit('us')
+    out = read(fmt)
+    if fmt != 'ISO8601' and out.isna().any(): out = out.fillna(read('ISO8601'))
     return out.dt.tz_localize(None)
 
 def share(cells:pd.Series, parse)->float:
