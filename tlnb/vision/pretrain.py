@@ -147,8 +147,8 @@ def tell_apart(
 
 # %% ../../nbs/vision/25_pretrain.ipynb #afecadc6
 LIMITS = ('Has never seen a photograph. Accuracy of a linear probe on its features (random features of the same network; raw pixels; the network trained from '
-    'scratch): digits at 5 labels a class 0.88 (0.74; 0.84; 0.89), at 50 0.97 (0.94; 0.95; 0.99); parts at 5 labels a class 0.42 (0.35; 0.35; 0.35), at 50 '
-    '0.55 (0.35; 0.36; 0.51); photos of cats and dogs at 5 labels a class 0.58 (0.49; 0.48; 0.52), at 50 0.70 (0.51; 0.48; 0.64). From 10 labels a class '
+    'scratch): digits at 5 labels a class 0.89 (0.74; 0.84; 0.89), at 50 0.97 (0.94; 0.95; 0.99); parts at 5 labels a class 0.42 (0.35; 0.35; 0.35), at 50 '
+    '0.55 (0.35; 0.36; 0.51); photos of cats and dogs at 5 labels a class 0.57 (0.49; 0.48; 0.52), at 50 0.70 (0.51; 0.48; 0.64). From 10 labels a class '
     'on, training from scratch is as good or better on digits. For photos take ImageNet weights where there are any (0.98 there with 100 a class).')
 
 ABOUT = dict(name='shapes', origin='shipped', licence='Apache-2.0', year=2026, limits=LIMITS)
