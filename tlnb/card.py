@@ -154,6 +154,7 @@ def card_text(
         'Environment and recipe': f'{_repeat(meta)}\n\n{package or "No package was built of this model."}'}
     return '\n\n'.join(f"{'#' if i==0 else '##'} {head}\n\n{text}" for i,(head,text) in enumerate(parts.items())) + '\n'
 
+# %% ../nbs/40_card.ipynb #4d15cc9d
 class Card:
     "The card of a run."
     def __init__(self,

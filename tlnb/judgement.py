@@ -158,6 +158,7 @@ def reliability_picture(calibration, arms, transfer, event)->Html:
     label = 'Share that came true over the probability given, for ' + ' and '.join(words(k) for k in pair)
     return svg(plot_reliability({k: calibration[k] for k in pair}, {k: arms[k]['side'] for k in pair}, event), label)
 
+# %% ../nbs/31_judgement.ipynb #2efc9b57
 def judgement_html(
     j:Judgement,    # What to show
 )->Html:
