@@ -71,7 +71,7 @@ def table(tmp_path_factory):
 @pytest.fixture(scope='module')
 def photos(tmp_path_factory):
     home = tmp_path_factory.mktemp('photos')
-    recipe = Recipe.for_vision(data=str(pictures(home/'data')), run_seeds=1, run_jobs=1, run_cache=str(home/'cache'), vision_size=32, train_epochs=2, transfer_labels_needed=False)
+    recipe = Recipe.for_vision(data=str(pictures(home/'data')), run_seeds=1, run_jobs=1, run_cache=str(home/'cache'), vision_size=32, train_epochs=2, transfer_baselines='majority', transfer_labels_needed=False)
     return ran(home/'out', recipe)
 
 
@@ -346,7 +346,9 @@ def fork(seconds):
         except BaseException as e: print(type(e), e, flush=True); os._exit(1)
     until = time.monotonic() + seconds
     while time.monotonic() < until:
-        if os.waitpid(pid, os.WNOHANG)[0]: return True
+        ended, status = os.waitpid(pid, os.WNOHANG)
+        assert not ended or status == 0, 'the export failed'
+        if ended: return True
         time.sleep(.005)
     os.kill(pid, signal.SIGKILL)
     os.waitpid(pid, 0)
@@ -366,9 +368,38 @@ print(sorted(o.name for o in to.parent.iterdir()))
 def test_killed(table, tmp_path):
     "SIGKILL at random moments leaves the previous version, whole; what it left beside it, the next export sweeps away"
     from conftest import ROOT
-    done = subprocess.run([sys.executable, '-W', 'ignore', '-c', KILLS, str(table), str(tmp_path/'p'), '4'], capture_output=True, text=True,
+    done = subprocess.run([sys.executable, '-W', 'ignore', '-c', KILLS, str(table), str(tmp_path/'p'), '3'], capture_output=True, text=True,
         env={**os.environ, 'PYTHONPATH': f'{ROOT}{os.pathsep}{ROOT/"tests"}', 'OMP_NUM_THREADS': '1'})
     assert done.returncode == 0 and done.stdout.strip() == "['p']", done.stdout + done.stderr
+
+
+@pytest.mark.skipif(not hasattr(os, 'fork'), reason='needs fork')
+def test_killed_often(tmp_path):
+    "One version or the other, never a part of each, at thirty moments"
+    import random, signal, time
+    to, rng, seen = tmp_path/'p', random.Random(1), set()
+    def version(k):
+        with staged(to, 'whole') as p:
+            for i in range(30): p.write(f'whole/{i}.py', f'{k}')
+            p.write('whole/__init__.py', f'__version__ = "0.{k}.0"\n')
+            p.finish({})
+    version(0)
+    start = time.monotonic()
+    version(1)
+    span = time.monotonic() - start
+    for k in range(2, 32):
+        pid = os.fork()
+        if not pid:
+            try: version(k)
+            finally: os._exit(0)
+        time.sleep(rng.uniform(0, 1.3)*span)
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        said = {o.read_text() for o in (to/'whole').glob('[0-9]*.py')}
+        assert len(said) == 1 and f'"0.{said.copy().pop()}.0"' in (to/'whole/__init__.py').read_text() and len(list((to/'whole').iterdir())) == 31
+        seen.add(int(said.pop()) == k)
+    version(99)
+    assert seen == {True, False} and [o.name for o in tmp_path.iterdir()] == ['p']
 
 
 def test_notebook_finds_its_run(table, tmp_path):

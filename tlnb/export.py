@@ -405,7 +405,7 @@ def _fill(p, run, nb, text, bump, reason, draft, licence, rows, say):
     meta |= dict(card=card, parity=dict(n=parity['n'], limit=LARGEST, max_difference=float(f"{parity['max_difference']:.0e}"), label_agreement=parity['label_agreement']))
     p.write(f'{p.module}/model.json', to_json(meta))
     p.write('README.md', _illustrated(p, run, card))
-    lines = changes(p.state.get('basis'), news) + ([f'The bias gate was overridden: {reason}'] if reason else [])
+    lines = changes(p.state.get('basis'), news) + ([f'The bias check failed, and that was overridden: {reason}'] if reason and news['bias'] == 'fail' else [])
     new = entry(version, date.today().isoformat(), lines)
     p.write('CHANGELOG.md', with_entry(p.read('CHANGELOG.md').decode(), new, p.state.get('draft', '')))
     say('building the wheel')
