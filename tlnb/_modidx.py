@@ -759,6 +759,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
             'tlnb.onnx': { 'tlnb.onnx.Both': ('onnx.html#both', 'tlnb/onnx.py'),
                            'tlnb.onnx.Both.__init__': ('onnx.html#both.__init__', 'tlnb/onnx.py'),
                            'tlnb.onnx.Both.forward': ('onnx.html#both.forward', 'tlnb/onnx.py'),
+                           'tlnb.onnx._stretched': ('onnx.html#_stretched', 'tlnb/onnx.py'),
                            'tlnb.onnx.differs': ('onnx.html#differs', 'tlnb/onnx.py'),
                            'tlnb.onnx.to_onnx': ('onnx.html#to_onnx', 'tlnb/onnx.py')},
             'tlnb.outputs': { 'tlnb.outputs.as_target': ('outputs.html#as_target', 'tlnb/outputs.py'),

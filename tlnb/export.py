@@ -341,6 +341,7 @@ def _card(p, run, nb, reason, version, parity=None)->str:
     head,_,rest = text.partition('\n\n')
     return f'{head}\n\n**This is a draft of version {version.split(".dev")[0]}, not for use.**{missing}\n\n{rest}'
 
+# %% ../nbs/45_export.ipynb #7bd877e5
 def _svg(fig)->str:
     "A figure as a file of its own, the same each time"
     from matplotlib import rc_context
@@ -369,6 +370,7 @@ def _illustrated(p, run, card)->str:
         card = card.replace(f'## {head}\n\n', f'## {head}\n\n![{label}](images/{name}.svg)\n\n', 1)
     return card
 
+# %% ../nbs/45_export.ipynb #b26f4c8a
 def _wheel(p)->Path:
     "The wheel, the same whenever and wherever it is built"
     dist = p.folder/'dist'

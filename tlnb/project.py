@@ -269,6 +269,7 @@ def licence_text(
     folder = Path(find_spec('tlnb').origin).parent/'shipped'/'licences'
     return (folder/f'{licence}.txt').read_text(encoding='utf-8').replace('{name}', name)
 
+# %% ../nbs/44_project.ipynb #6a8aeaba
 def pyproject(
     name:str,          # Of the package
     module:str,        # As it is imported
