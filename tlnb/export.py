@@ -62,14 +62,15 @@ def _run_of(path, nb)->Run:
     raise RecipeError('no run of this notebook', path, 'run it first, or give the run folder')
 
 # %% ../nbs/45_export.ipynb #cd7fe074
-def _notebook_of(run)->tuple:
-    "Notebook that made a run, and its name; the template with the recipe where there is none"
-    at = run.folder.path
-    asked = os.environ.get('JPY_SESSION_NAME', '')
-    for path in (at/'notebook.ipynb', at.parent/'notebook.ipynb', Path(asked)):
-        if path.suffix == '.ipynb' and path.is_file():
-            nb = _read(path)
-            if _agrees(nb, run): return nb
+def _notebook_of(run)->nbformat.NotebookNode:
+    "Notebook that made a run; the template with the run's recipe where none is found"
+    at,base = run.folder.path,Path(run.folder.meta['base'])
+    asked = Path(os.environ.get('JPY_SESSION_NAME', '')) # Jupyter says so in a kernel that it starts for a notebook
+    for path in (at/'notebook.ipynb', at.parent/'notebook.ipynb', asked):
+        if path.suffix == '.ipynb' and path.is_file() and _agrees(nb := _read(path), run): return nb
+    for path in sorted(base.glob('*.ipynb')) if base.is_dir() else []:
+        with suppress(RecipeError): # no notebook of ours
+            if _agrees(nb := _read(path), run) and at in (o.absolute() for o in _shown(nb)): return nb
     found = [o for o in templates() if o.modality == run.recipe.modality]
     if not found: raise ExportError('no notebook of this run', at, 'give the notebook')
     with tempfile.TemporaryDirectory() as d:

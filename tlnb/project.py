@@ -207,8 +207,10 @@ def staged(
 
 def _make_stage(target):
     "A folder beside the target; an error of the disk where neither of the two can be written"
+    for o in (target, next(o for o in target.parents if o.exists())):
+        if o.exists() and (not os.access(o, os.W_OK) or not o.stat().st_mode & 0o222): # root may write even there, and was not meant to
+            raise StoreError('the folder is read-only', o, 'choose another with --to')
     target.parent.mkdir(parents=True, exist_ok=True)
-    if target.exists() and not os.access(target, os.W_OK): raise StoreError('no permission', target, 'choose a folder that you may write to')
     stage = _beside(target, f'{secrets.token_hex(4)}.export')
     stage.mkdir()
     return stage
