@@ -43,13 +43,15 @@ def package(fitted, data, folder, thresholds=None):
     return folder
 
 
-def untrained(data, **arch):
-    "A network with random weights, which no scale hides: its head is made large"
+def untrained(data):
+    "A network with random weights, whose head is made large, so that it is sure of itself and a difference shows"
     import torch
     from tlnb.source import Fitted
     prep = data.kind.prepare(data, data.train)
     torch.manual_seed(0)
     model = data.kind.model(prep, data.task, len(data.classes) or 1, data.recipe)
+    with torch.no_grad():
+        for o in model.head.parameters(): o.mul_(20)
     return Fitted(data.modality, data.task, data.classes, prep, model.eval())
 
 
@@ -296,7 +298,7 @@ def test_a_threshold_of_groups(table, tmp_path):
     "Predict asks for the attribute; parity gives it, and holds"
     from tlnb.parity import parity
     data,fitted,_ = table
-    limits = dict(attribute='job', positive='high', groups={'clerk': .01, 'Craft': .99}, other=.5)
+    limits = dict(attribute='job', positive='high', groups={'clerk': 0., 'Craft': 1.1}, other=.5)
     data = replace(data, frame=data.frame.assign(job=data.frame['job'].fillna('clerk')))
     folder = package(fitted, data, tmp_path/'cells', limits)
     assert parity(fitted, data, folder)['label_agreement'] == 1

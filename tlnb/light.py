@@ -132,7 +132,7 @@ def drift_of_features(ref, f, chance)->dict:
     z = (f[:, ok] - mean[ok])/std[ok]
     most = 1 + ref['spread']*(_chi2(ref['nu'], chance) - ref['nu'])/math.sqrt(ref['nu'])
     noise = math.sqrt((1/len(f) + 1/ref['n'])*most*(1 + 4/math.sqrt(ref['n']))) # the last: the reference is a sample itself
-    distance,spread = float(np.sqrt((z.mean(0)**2).mean())), float(np.sqrt((z.var(0)).mean()))
+    distance,spread = float(np.sqrt((z.mean(0)**2).mean())), float(np.sqrt(np.median(z.var(0))))
     return dict(n=len(f), distance=dict(value=distance, limit=max(noise, SHIFT[0])), spread=spread, word=WORDS[_word(distance, noise, SHIFT)])
 
 def compared(
