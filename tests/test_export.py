@@ -10,6 +10,7 @@ from nbformat.v4 import new_code_cell as code, new_markdown_cell as text, new_no
 
 from tlnb.adapt import Run, adapt
 from tlnb.cli import main
+from tlnb.compare import compare
 from tlnb.dataset import load
 from tlnb.errors import ExportError, GateError, RecipeError, StoreError
 from tlnb.evaluate import evaluate
@@ -226,6 +227,8 @@ def test_second_version(table, tmp_path):
     assert {o.split()[-1] for o in git(to, 'status', '--porcelain').splitlines()} == {'LICENSE', 'who_buys/__init__.py', 'notes.txt'}
     assert sorted(o.name for o in (to/'dist').iterdir()) == ['who_buys-0.1.0-py3-none-any.whl', 'who_buys-0.2.0-py3-none-any.whl']
     assert [o.name for o in tmp_path.iterdir() if o.name.startswith('.')] == []
+    both = compare(first.wheel, second.wheel)
+    assert not both.same_data and 'train.epochs' in str(both.to_dict()['recipe'])
 
 
 def test_draft_then_release(table, tmp_path):
