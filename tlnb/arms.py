@@ -22,7 +22,7 @@ from .progress import Progress
 from .source import Fitted
 from .store import atomic_write, plain, save_tensors, to_json
 from .training import Phase, fit, forget
-from .work import Skipped, Work, alone, as_fitted, network, scaled, with_moments
+from .work import Skipped, Work, alone, as_fitted, network, scaled, some_of, with_moments
 
 # %% ../nbs/23_arms.ipynb #1eaa4cd8
 @dataclass(frozen=True)
@@ -180,7 +180,7 @@ def _adapted(w):
     "CORAL or AdaBN on the training rows without their labels; the inner rows choose between the two"
     _same_classes(w)
     s,rows,found = w.source,np.concatenate([w.fit_rows, w.valid_rows]),{}
-    if s.moments and w.dataset.classes: found['coral'] = coral(s.model, s.moments, w.bank(s.model, s.prep)(rows))
+    if s.moments and w.dataset.classes: found['coral'] = coral(s.model, s.moments, w.bank(s.model, s.prep)(some_of(rows, w.seed)))
     if norms(s.model): found['adabn'] = renormed(s.model, lambda m: w.featurizer.feed(m, s.prep, w.rows(rows)))
     if not found: raise Skipped('the source says nothing of its features at home, and has no batch normalisation')
     found = {k: replace(s, model=m, moments=None) for k,m in found.items()}

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from filelock import FileLock, Timeout
 
-from .store import cache_folder, disk_errors
+from .store import atomic_write, cache_folder, disk_errors
 
 # %% ../nbs/12_bank.ipynb #a5849684
 def key_of(
@@ -71,15 +71,15 @@ def _remember(self, wanted):
         self.array[self.span(c)],self._done[c] = out,True
 
 def _open(self):
-    "Map what is on disk; whether there is anything"
-    about = self.folder/'about.json'
-    if not about.is_file(): return False
-    said = json.loads(about.read_text())
-    shape = len(self.rows), *said['shape']
-    if said['rows'] != len(self.rows) or (self.folder/'data').stat().st_size != np.prod(shape)*np.dtype(said['dtype']).itemsize: return False
-    self.array = np.memmap(self.folder/'data', said['dtype'], 'r', shape=shape)
-    self._done = np.fromfile(self.folder/'done', np.uint8, self.chunks).astype(bool)
-    return len(self._done) == self.chunks
+    "Map what is on disk; whether there is anything: what is damaged or half there counts as nothing"
+    try:
+        said = json.loads((self.folder/'about.json').read_text())
+        shape = len(self.rows), *said['shape']
+        done = np.fromfile(self.folder/'done', np.uint8, self.chunks).astype(bool)
+        if said['rows'] != len(self.rows) or len(done) != self.chunks or (self.folder/'data').stat().st_size != np.prod(shape)*np.dtype(said['dtype']).itemsize: return False
+        self.array,self._done = np.memmap(self.folder/'data', said['dtype'], 'r', shape=shape),done
+    except (OSError, ValueError, KeyError, TypeError): return False
+    return True
 
 Bank._fresh,Bank.ensure,Bank._remember,Bank._open = _fresh,ensure,_remember,_open
 
@@ -91,7 +91,7 @@ def _begin(self, first):
     trim(self.folder.parent, self.limit - size, self.folder)
     for name,n in (('data', size), ('done', self.chunks)):
         with open(self.folder/name, 'wb') as f: f.truncate(n)
-    (self.folder/'about.json').write_text(json.dumps(dict(rows=len(self.rows), shape=first.shape[1:], dtype=str(first.dtype))))
+    atomic_write(self.folder/'about.json', json.dumps(dict(rows=len(self.rows), shape=first.shape[1:], dtype=str(first.dtype))))
     return self._open()
 
 def _write(self, c, out):
@@ -127,9 +127,11 @@ def trim(
     "Delete the longest unused banks until the rest fits"
     folder = Path(folder)
     if not folder.is_dir(): return
-    found = sorted((o for o in folder.iterdir() if (o/'about.json').is_file() and o != keep), key=lambda o: o.stat().st_mtime, reverse=True)
+    found = sorted((o for o in folder.iterdir() if o.is_dir() and o != keep), key=lambda o: o.stat().st_mtime, reverse=True)
     total = 0
     for o in found:
         with suppress(OSError): total += (o/'data').stat().st_size
         if total <= limit: continue
-        with suppress(OSError, Timeout), FileLock(o/'lock', timeout=0): shutil.rmtree(o, ignore_errors=True)
+        with suppress(OSError, Timeout), FileLock(o/'lock', timeout=0):
+            (o/'about.json').unlink()
+            shutil.rmtree(o, ignore_errors=True)

@@ -56,10 +56,10 @@ def assemble(
     seconds = sum(p.get('seconds') or 0. for p in pieces) + ((explanation or {}).get('seconds') or 0.)
     res = dict(schema=SCHEMA, tlnb=__version__, template=_template(folder), modality=meta['modality'], seed=(recipe or {}).get('run', {}).get('seed'),
         seconds=round(seconds, 2), environment=meta.get('environment'), recipe=recipe, dataset=dataset, source=source, **_judgement(folder),
-        ranking=ranking.get('ranking'), ranking_raw=ranking.get('raw') or {}, ranking_skipped=ranking.get('skipped') or {}, explanation=explanation, bias=bias, package=package,
+        ranking=ranking.get('ranking') or None, ranking_raw=ranking.get('raw') or {}, ranking_skipped=ranking.get('skipped') or {}, explanation=explanation, bias=bias, package=package,
         key=meta['key'], created=meta.get('created'), origins=meta.get('origins') or {}, carried=_carried(pieces))
     reasons = dict(template='the notebook was not made from a template', seed='not recorded', environment='not recorded', recipe='not recorded',
-        dataset='the data was not read', source=no_source, ranking='sources were not ranked: rank(dataset)', explanation=PARTS['explanation'], bias=no_bias, package=PARTS['package'],
+        dataset='the data was not read', source=no_source, ranking='no source could be asked' if ranking else 'sources were not ranked: rank(dataset)', explanation=PARTS['explanation'], bias=no_bias, package=PARTS['package'],
         carried='no arm that was trained took anything over from the source' if source else no_source, created='not recorded')
     return res | {f'{k}_reason': why for k,why in reasons.items() if res[k] is None}
 

@@ -93,7 +93,7 @@ def freezes_norm(
 )->bool:
     "Whether batch normalisation keeps the statistics that it has"
     how = recipe.vision.freeze_norm
-    return how == 'yes' or how == 'auto' and n < 1000 and getattr(model, 'pretrained', False)
+    return getattr(model, 'pretrained', False) and (how == 'yes' or how == 'auto' and n < 1000)
 
 def callbacks(
     recipe,         # resolved `Recipe`

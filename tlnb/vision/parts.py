@@ -22,7 +22,7 @@ SENSITIVE = ['machine', 'alloy']
 CLASSES = ['good', 'scratched', 'dented']
 SIDE = 64    # pixels of a picture, each the mean of 2 x 2 drawn ones
 FAINT = .5   # how strong a defect on brass is, beside one on steel
-MARKED = .96 # share of the defective training pictures with chalk; of the good ones the rest
+MARKED = .99 # share of the defective training pictures with chalk; of the good ones the rest
 
 # azimuth, its spread, elevation (degrees); brightness; ambient light; tint; noise; how much darker one side is
 LIGHT = dict(
@@ -247,4 +247,4 @@ def write_items(
 def write_parts(folder)->Path: return write_items(folder, *make_parts(), TARGET)
 def write_parts_marked(folder)->Path: return write_items(folder, *make_parts(shortcut=True), TARGET)
 
-write_parts.version = write_parts_marked.version = 5  # changes with the content of the files
+write_parts.version = write_parts_marked.version = 6  # changes with the content of the files
