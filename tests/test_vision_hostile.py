@@ -87,6 +87,8 @@ def test_a_folder_of_mutated_pictures(tmp_path):
     d = load(Recipe.for_vision(data=str(tmp_path/'x')))
     note = next(o for o in d.notes if o.code == 'unreadable_file')
     assert len(d.frame) + note.count == 120 and 20 < len(d.frame) < 115 and '\n' not in str(note)
+    named = {Path(o.split(' (')[0]).name for o in note.items}
+    assert {f.name for f in (tmp_path/'x').rglob('*.*') if f.is_file()} == named | {Path(o).name for o in d.frame.path}
     json.dumps(d.assess().to_dict(), allow_nan=False)
 
 def test_pillow_stays_as_it_was(tmp_path):

@@ -29,13 +29,14 @@ class DataWarning:
     where:str=''     # the columns or rows
     cure:str=''      # what the user can do
     fix:dict=field(default_factory=dict) # the change to the recipe that does it, where there is one
+    items:list=field(default_factory=list) # every row or file that is meant, where `where` names the first only
 
     @property
     def settled(self)->bool:
         "Whether nothing needs to be done about it"
         return self.cure.startswith('nothing needs to be done')
 
-    def to_dict(self)->dict: return asdict(self)
+    def to_dict(self)->dict: return {k: v for k,v in asdict(self).items() if k != 'items' or v}
     def __str__(self):
         where, cure = f' ({self.where})' if self.where else '', f'; {self.cure}' if self.cure else ''
         return f'{self.code}: {self.message}{where}{cure}'
@@ -139,7 +140,7 @@ class Assessment:
     def to_dict(self)->dict: return dict(counts=self.counts, warnings=[o.to_dict() for o in self.warnings], found=self.found)
     def to_frame(self)->pd.DataFrame:
         "One row per warning"
-        return pd.DataFrame([o.to_dict() for o in self.warnings], columns=list(DataWarning.__dataclass_fields__))
+        return pd.DataFrame([o.to_dict() for o in self.warnings], columns=list(DataWarning.__dataclass_fields__)[:-1])
 
     def _repr_mimebundle_(self, include=None, exclude=None): return {VERDICT: data_verdict(self.warnings)}
     def _repr_html_(self):

@@ -31,6 +31,13 @@ def _cure_words(key, value, now):
 def _cures(warning, recipe):
     return ''.join(propose(_cure_words(k, v, recipe[k]), {k: v}, join=isinstance(v, list)) for k,v in warning.fix.items())
 
+def _all(warning, most=1000):
+    "Everything that is meant, folded away"
+    if not warning.items: return ''
+    rest = len(warning.items) - most
+    return (f'<details class="tlnb-help"><summary>All {len(warning.items):,}</summary>{"<br>".join(own(o, 300) for o in warning.items[:most])}'
+        f'{f"<br>and {rest:,} more" if rest > 0 else ""}</details>')
+
 def warnings_html(
     warnings,  # `DataWarning`s
     recipe,    # resolved `Recipe`
@@ -41,7 +48,7 @@ def warnings_html(
         word = badge(CODE_WORDS.get(o.code, o.code.replace('_', ' ').capitalize()), 'bad' if o.code == 'target_leak' else 'none' if o.settled else 'open')
         where = f' <span class="tlnb-help">{own(o.where, 300)}</span>' if o.where else ''
         cure = f'<div class="tlnb-help">{to_html(o.cure[:1].upper() + o.cure[1:])}.</div>' if o.cure else ''
-        return f'<li><div>{word} {own(o.message, 300)}{where}</div>{cure}{_cures(o, recipe)}</li>'
+        return f'<li><div>{word} {own(o.message, 300)}{where}</div>{cure}{_all(o)}{_cures(o, recipe)}</li>'
     return Html(f'<ul class="tlnb tlnb-notes">{"".join(map(one, warnings))}</ul>')
 
 # %% ../nbs/51_data_panel.ipynb #a7d3111a

@@ -23,6 +23,7 @@ def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name, default in (('seeds', 200), ('labels', 40), ('kills', 100), ('tables', 5000), ('times', 40)): p.add_argument(f'--{name}', type=int, default=default)
     p.add_argument('--keep', default='generator.jsonl', help='results that the generator has already')
+    p.add_argument('--data', default=os.environ.get('TLNB_TEST_DATA', '../shared/data'), help='real data')
     a = p.parse_args()
     machine = f'{platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}'
     head = ('# Benchmarks\n\n> What the comparison, the run folder, the reader of tables and the extension hold, measured\n\n'
@@ -34,6 +35,12 @@ def main():
             'tests/bench/generator.py', '--seeds', a.seeds, '--labels', a.labels, '--keep', a.keep),
         measured('Does a killed run come back?', 'Trainings killed with SIGKILL at random moments, resumed, and compared with an unbroken one.',
             'tests/bench/kill.py', '--kills', a.kills),
+        measured('Does a killed run of pictures come back?', 'Killed while pixels and features are computed, and while heads and whole networks are trained.', 'tests/bench/kill.py', 'adapt_parts', '--kills', a.kills),
+        measured('Does any picture break it?', 'Picture files ruined at random are read, or named.', '-m', 'pytest', 'tests/test_vision_hostile.py', '-k', 'mutated', TLNB_FUZZ='3000'),
+        measured('Are cached features fast?', 'The head of a network for photos, trained by fastai through the frozen network and by tlnb on features that are computed once, in one run.', 'tests/bench/cache.py', '--data', a.data),
+        measured('Is a source that will hurt warned of?', 'Source-target pairs of pictures and tables; truth from the intervals of the arms.', 'tests/bench/negative.py', '--data', a.data),
+        measured('What is the offline source worth?', 'Linear probes on `shapes` against random features, raw pixels and training from scratch; 5 draws of labels.', 'tests/bench/offline_source.py'),
+        measured('Is a package light?', 'One item through a package and through fastai, and the time until the first answer.', 'tests/bench/latency.py'),
         measured('Does any table break it?', 'Tables ruined at random are read, split and assessed, or refused in one line.',
             '-m', 'pytest', 'tests/test_fuzz.py', '-k', 'test_mutated_tables', TLNB_FUZZ=str(a.tables)),
         measured('Is the extension quick?', 'JupyterLab is started in a browser with and without the extension, in turns; the first panel is timed from the click to the screen.',

@@ -293,7 +293,7 @@ def _readable(items, seen)->tuple[Items, object, list]:
     if not len(bad): return items, seen, []
     why = [f'{items.names[i]} ({seen["why"][i].decode()})' for i in bad]
     if len(bad) == len(seen): raise DataError('no picture can be read', some(why, 3), 'check the paths, or give other files: JPEG, PNG, GIF, BMP, TIFF or WebP')
-    note = DataWarning('unreadable_file', f'{count(len(bad), "picture")} that cannot be read: left out', len(bad), some(why), 'replace them, or take them out')
+    note = DataWarning('unreadable_file', f'{count(len(bad), "picture")} that cannot be read: left out', len(bad), some(why), 'replace them, or take them out', items=why)
     good = np.flatnonzero(seen['why'] == b'')
     return _part(items, good), seen[good], [note]
 
