@@ -33,7 +33,7 @@ def test_heart(data_dir, tmp_path, source, target):
     table = lambda name: str(data_dir/'tabular'/'heart'/f'processed.{name}.data')
     run = adapt(load(Recipe.for_tabular(data=table(target), source_data=table(source), **HEART)), folder=tmp_path/'run')
     found = evaluate(run).to_dict()
-    assert {'source_unchanged', 'feature_extraction', 'fine_tuning', 'simple', 'from_scratch', 'majority'} == found['arms'].keys()
+    assert {'source_unchanged', 'domain_adaptation', 'feature_extraction', 'fine_tuning', 'simple', 'from_scratch', 'majority'} == found['arms'].keys()
     assert found['transfer']['verdict'] in ('helped', 'no_difference', 'hurt')
     assert found['arms']['source_unchanged']['metrics']['roc_auc'] > .75
     assert run.result('fine_tuning', 0)['carried']['share'] > .9

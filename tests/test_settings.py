@@ -4,7 +4,7 @@ import re
 import pytest
 
 from tlnb.errors import RecipeError
-from tlnb.keys import KEYS
+from tlnb.keys import KEYS, MODALITIES
 from tlnb.recipe import Recipe
 from tlnb.settings import Setting, defaults_file, read_ini, read_settings
 
@@ -23,9 +23,10 @@ def test_help_says_what_is_allowed(k):
     if k.hi is not None: assert f'{k.lo:g} to {k.hi:.10g}' in k.help, f'{k.lo:g} to {k.hi:.10g}'
 
 def test_defaults_resolve(tmp_path):
-    full = Recipe.for_tabular().resolve(tmp_path)
-    for name, (raw, _) in DEFAULTS.items(): assert Recipe.parse(name, raw) == full[name]
-    assert {full.origins[name] for name in DEFAULTS} == {'default'}
+    full = {o: Recipe.of(o, {}).resolve(tmp_path) for o in MODALITIES}
+    for name, (raw, _) in DEFAULTS.items():
+        recipe = full[KEYS[name].only or 'tabular']
+        assert Recipe.parse(name, raw) == recipe[name] and recipe.origins[name] == 'default'
 
 def test_the_nearest_file_counts_and_the_environment_wins(tmp_path, monkeypatch):
     deep = tmp_path/'a'/'b'

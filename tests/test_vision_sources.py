@@ -159,7 +159,7 @@ def test_it_says_what_its_library_says(name, tmp_path):
     save_file(net.state_dict(), file) if 'timm' in name else torch.save(net.state_dict(), file)
     source = named_source(str(file), recipe(arch=name))
     fitted = open_source(source)
-    assert source.parameters == sum(o.numel() for o in net.parameters()) and source.offline and fitted.classes == list('0123456') and fitted.prep.size == source.input_size == 224
+    assert source.parameters == sum(o.numel() for o in net.parameters()) and source.offline and fitted.classes == [f'output {i}' for i in range(7)] and fitted.prep.size == source.input_size == 224
     x = torch.rand(2, 3, 224, 224)
     with torch.no_grad():
         wanted = net(x)
