@@ -114,7 +114,7 @@ def test_changes_are_those_of_the_seed(drawn):
 
 def test_frozen_norm_keeps_its_statistics(drawn, tmp_path):
     def stats(m): return [o.clone() for b in has_norm(m) for o in (b.running_mean, b.running_var)]
-    for how,pretrained,frozen in (('auto', True, True), ('auto', False, False), ('no', True, False), ('yes', False, True)):
+    for how,pretrained,frozen in (('auto', True, True), ('auto', False, False), ('no', True, False), ('yes', True, True), ('yes', False, False)):
         data = dataset(drawn, vision_freeze_norm=how)
         model = TinyNet(2)
         model.pretrained,before = pretrained,stats(model)
