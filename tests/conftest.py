@@ -13,6 +13,16 @@ def own_settings(monkeypatch):
     for key in [o for o in os.environ if o.startswith('TLNB_') and o != 'TLNB_TEST_DATA']: monkeypatch.delenv(key)
 
 
+@pytest.fixture
+def one_thread():
+    "Sums come in the same order every time"
+    import torch
+    n = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(n)
+
+
 @pytest.fixture(scope='session')
 def data_dir():
     "Folder with real data, which is no part of this repository (see CONTRIBUTING.md)"

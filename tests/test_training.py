@@ -12,12 +12,7 @@ from tlnb.store import RunFolder, load_tensors, tensor_meta
 from tlnb.training import Phase, _Fit, find_lr, fit, forget
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    n = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(n)
+pytestmark = pytest.mark.usefixtures('one_thread')
 
 def disturb():
     "What another process would differ in"
@@ -180,11 +175,12 @@ def test_checkpoint_holds_no_pickle(tmp_path):
     assert set(meta['random']) == {'python', 'numpy', 'torch', '0.rng', '1.rng'} and meta['threads'] == 1 and meta['place']['phase'] == 1
 
 def test_threads_of_the_checkpoint(tmp_path, unbroken):
+    whole,_ = unbroken('tabular') # with one thread
     fit(tabular(), PHASES, tmp_path, seed=4, stop=after(130), every=0)
     torch.set_num_threads(2)
     used,learner = [],tabular()
     fit(learner, PHASES, tmp_path, seed=4, progress=lambda *o: used.append(torch.get_num_threads()))
-    assert set(used) == {1} and torch.get_num_threads() == 2 and same(learner, unbroken('tabular')[0])
+    assert set(used) == {1} and torch.get_num_threads() == 2 and same(learner, whole)
 
 def test_frozen_stays_frozen_and_rates_differ_by_depth(tmp_path):
     learner,rates = tabular(),[]

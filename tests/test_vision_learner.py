@@ -24,12 +24,7 @@ from tlnb.vision.simple import Pixels
 KIND = VisionModality()
 N,FIT = 96,60
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    n = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(n)
+pytestmark = pytest.mark.usefixtures('one_thread')
 
 @pytest.fixture(scope='module')
 def drawn(tmp_path_factory):

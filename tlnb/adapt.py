@@ -24,6 +24,7 @@ from .progress import plan_progress
 from .recipe import Recipe
 from .source import Source, find_source, load_fitted, source_data
 from .store import RunFolder, load_tensors, plain, run_key
+from .target import names_of, said, separator_of
 
 # %% ../nbs/24_adapt.ipynb #7425d168
 class Run:
@@ -133,8 +134,8 @@ def predict(self:Run,
     if not set(known) & set(items.columns): raise DataError('no known column', ', '.join(map(str, items.columns[:5])), 'known: ' + ', '.join(known[:10]))
     p,classes = self.fitted().score(items),np.array(ds.classes)
     if not len(classes): return pd.DataFrame({'predicted': p[:, 0]}, index=items.index)
-    said = [f'{self.recipe.data.separator or ";"}'.join(classes[o]) for o in p > .5] if ds.task == 'multilabel' else classes[p.argmax(1)]
-    return pd.DataFrame(p, columns=[f'p({c})' for c in classes], index=items.index).assign(predicted=said)[['predicted', *(f'p({c})' for c in classes)]]
+    answers = [names_of(o, classes, separator_of(ds.recipe.data)) for o in said(p)] if ds.task == 'multilabel' else classes[p.argmax(1)]
+    return pd.DataFrame(p, columns=[f'p({c})' for c in classes], index=items.index).assign(predicted=answers)[['predicted', *(f'p({c})' for c in classes)]]
 
 @patch(as_prop=True)
 def learner(self:Run):

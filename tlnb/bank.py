@@ -105,7 +105,7 @@ def _fill(self, wanted):
     with disk_errors(self.folder):
         self.folder.mkdir(parents=True, exist_ok=True)
         with FileLock(self.folder/'lock'):
-            there,held = self._open(),None
+            there = self._open()
             os.utime(self.folder)
             for c in wanted:
                 if there and self._done[c]: continue

@@ -8,15 +8,13 @@ __all__ = ['lr_curve']
 # %% ../nbs/25_rates.ipynb #c34e5c62
 from pathlib import Path
 
-from .arms import fit_options, learner_of, phases
+from .arms import TRAINED, fit_options, learner_of, phases
 from .errors import RecipeError, nearest
 from .source import find_source
 from .training import LRCurve, first_curve
 from .work import Work, alone
 
 # %% ../nbs/25_rates.ipynb #ef9a954d
-_TRAINED = 'from_scratch','feature_extraction','fine_tuning'
-
 def lr_curve(
     dataset,                 # `Dataset`
     arm:str='fine_tuning',   # from_scratch, feature_extraction or fine_tuning
@@ -25,7 +23,7 @@ def lr_curve(
 )->LRCurve:
     "Loss by learning rate in the arm's first phase: its suggestion is what `train.lr = 'find'` would train with; `RecipeError`, `SourceError`"
     recipe = dataset.recipe
-    if arm not in _TRAINED: raise RecipeError('no arm that trains a network', repr(arm), nearest(arm, _TRAINED))
+    if arm not in TRAINED: raise RecipeError('no arm that trains a network', repr(arm), nearest(arm, TRAINED))
     if source is None and recipe.source.name: source = find_source(recipe, dataset, None)
     if source is None and arm != 'from_scratch': raise RecipeError('no source to transfer', arm, "name one (source), or look at 'from_scratch'")
     seed = recipe.run.seed if seed is None else seed
