@@ -32,7 +32,9 @@ def trained(dataset, folder, stop_in=None):
     kind,recipe = dataset.kind,dataset.recipe
     fit_rows,valid_rows = np.arange(43),np.arange(43, 60)
     prep = kind.prepare(dataset, fit_rows)
-    learner = kind.learner(kind.model(prep, dataset.task, 2, recipe), prep, dataset, fit_rows, valid_rows, recipe, 0)
+    model = kind.model(prep, dataset.task, 2, recipe)
+    model.pretrained = True # only what has statistics of its own may keep them, and only then two halves of a batch are one batch
+    learner = kind.learner(model, prep, dataset, fit_rows, valid_rows, recipe, 0)
     result = fit(learner, PHASES, folder, every=0., stop=lambda: position()[0] == stop_in and learner.train_iter > 7)
     assert learner.dls.train.part == (0, 1) and not isinstance(learner.model, torch.nn.parallel.DistributedDataParallel)
     return result, {k: v.numpy() for k,v in learner.model.state_dict().items()}
