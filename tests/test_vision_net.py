@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from tlnb.errors import SourceError
-from tlnb.vision.net import Head, body_state, build, check_size, has_norm
+from tlnb.head import Head
+from tlnb.vision.net import body_state, build, check_size, has_norm
 
 NETS = [('tlnb', 'tiny', 64), *[('torchvision', o, 64) for o in ('resnet18', 'squeezenet1_0', 'squeezenet1_1', 'mobilenet_v2', 'mobilenet_v3_small', 'efficientnet_b0', 'densenet121',
     'convnext_tiny', 'regnet_y_400mf', 'shufflenet_v2_x0_5', 'mnasnet0_5')], ('timm', 'resnet18', 64), ('timm', 'vit_tiny_patch16_224', 96), ('timm', 'mobilenetv3_small_050', 64),

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['DEFAULTS', 'MODALITIES', 'SECTIONS', 'KEYS', 'Key', 'check', 'Section', 'Run', 'Data', 'Source', 'Transfer', 'Train',
-           'Tabular', 'Vision', 'Explain', 'Bias', 'keys', 'parse']
+           'Tabular', 'Vision', 'Text', 'Explain', 'Bias', 'keys', 'parse']
 
 # %% ../nbs/02_keys.ipynb #1bbcc405
 import csv,math,os
@@ -142,7 +142,8 @@ class Source(Section):
 @dataclass(frozen=True)
 class Transfer(Section):
     "How it is transferred, and when that counts as help."
-    strategy:str         = _key('judgement', 'auto', 'feature_extraction', 'fine_tuning', 'domain_adaptation', 'source_unchanged')
+    strategy:str         = _key('judgement', 'auto', 'feature_extraction', 'fine_tuning', 'domain_adaptation', 'few_shot', 'zero_shot',
+        'source_unchanged')
     baselines:list[str]  = _key('judgement', 'majority', 'simple', 'from_scratch')
     metric:str           = _key('judgement', 'auto', 'accuracy', 'balanced_accuracy', 'f1', 'roc_auc', 'pr_auc', 'log_loss', 'ece',
                                 'mae', 'rmse', 'r2')
@@ -187,6 +188,17 @@ class Vision(Section):
     scratch:str           = _key('training', 'auto', 'same', 'tiny')
 
 @dataclass(frozen=True)
+class Text(Section):
+    "What only texts have."
+    length:int             = _key(lo=0, hi=8192)
+    pool:str               = _key('training', 'auto', 'mean', 'first', 'last')
+    unlabelled:str         = _key()
+    language_epochs:int    = _key(lo=0, hi=1000)
+    descriptions:list[str] = _key()
+    pairs:int              = _key(lo=0, hi=1_000_000)
+    scratch:str            = _key('training', 'auto', 'same', 'tiny')
+
+@dataclass(frozen=True)
 class Explain(Section):
     "How much is explained."
     items:int            = _key('judgement', lo=1)
@@ -205,7 +217,7 @@ class Bias(Section):
 
 # %% ../nbs/02_keys.ipynb #8796739b
 MODALITIES = 'tabular','vision','text'
-SECTIONS = {o.__name__.lower(): o for o in (Run, Data, Source, Transfer, Train, Tabular, Vision, Explain, Bias)}
+SECTIONS = {o.__name__.lower(): o for o in (Run, Data, Source, Transfer, Train, Tabular, Vision, Text, Explain, Bias)}
 
 def _keys():
     for section,cls in SECTIONS.items():

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from .arms import ARMS, phases as arm_phases
 from .source import find_source
-from .training import layer_rates, one_cycle
+from .training import body_rate, layer_rates, one_cycle
 from .work import Work, alone, network
 
 # %% ../nbs/25_layers.ipynb #59901a64
@@ -27,7 +27,7 @@ def layers(
     arm:str='fine_tuning', # from_scratch, feature_extraction or fine_tuning
     source=None,     # `Source`; None: that of the dataset's recipe, for arms that need one
 )->list:
-    "The layer groups of the network that this arm would train, the head last: name and parameters; `SourceError` where the source cannot be used"
+    "The layer groups of the network that this arm would train, the head last: name, parameters, share of the head's rate before `train.lr_factor`; `SourceError` where the source cannot be used"
     recipe, seed = dataset.recipe, dataset.recipe.run.seed
     if source is None and recipe.source.name: source = find_source(recipe, dataset, None)
     with alone(seed):
@@ -36,20 +36,22 @@ def layers(
         prep, model, _ = network(arm, w)
         learner = w.kind.learner(model, prep, dataset, fit[:2], valid[:2], recipe, seed) # it knows the groups; two rows are enough for that
         groups = [list(g) for g in learner.splitter(learner.model)]
-    return [dict(name=n, parameters=sum(p.numel() for p in g)) for n,g in zip(_group_names(learner.model, groups), groups)]
+        share = body_rate(learner.model)
+    return [dict(name=n, parameters=sum(p.numel() for p in g), share=1. if g is groups[-1] else share) for n,g in zip(_group_names(learner.model, groups), groups)]
 
 # %% ../nbs/25_layers.ipynb #ff6c7e43
 def phases(
     arm:str,     # name of an arm
     train,       # the recipe's `train` section, resolved
     groups:int,  # layer groups
+    share:float=1., # of the head's rate that the other groups get
 )->list:
     "What is trained when: name, most epochs, highest rate of each group (0 where it is frozen; None: the finder chooses)"
     if arm == 'source_unchanged': return [dict(name='nothing is trained', epochs=0, rates=[0]*groups)]
     factor = train.lr_factor if ARMS[arm].needs_source else 1
     def rates(p):
         first = groups + p.freeze_to if p.freeze_to < 0 else p.freeze_to
-        full = [None]*groups if p.lr == 'find' else layer_rates(float(p.lr), factor, groups)
+        full = [None]*groups if p.lr == 'find' else layer_rates(float(p.lr), factor, groups, share)
         return [0 if i < first else r for i,r in enumerate(full)]
     return [dict(name=p.name, epochs=p.epochs, rates=rates(p)) for p in arm_phases(arm, train) if p.epochs > 0]
 

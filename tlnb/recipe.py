@@ -13,7 +13,7 @@ from pathlib import Path
 from .cell import SHORT, Expression, argument, key_of, literal, read_call
 from .errors import RecipeError, StoreError, nearest
 from .html import table
-from .keys import KEYS, MODALITIES, SECTIONS, Bias, Data, Explain, Run, Source, Tabular, Train, Transfer, Vision, keys, parse
+from .keys import KEYS, MODALITIES, SECTIONS, Bias, Data, Explain, Run, Source, Tabular, Text, Train, Transfer, Vision, keys, parse
 from .settings import listed, read_settings
 
 # %% ../nbs/03_recipe.ipynb #ea2e41ab
@@ -180,6 +180,7 @@ class Recipe(_Values, _OnDisk, _InCell):
     train:Train       = field(default_factory=Train)
     tabular:Tabular   = field(default_factory=Tabular)
     vision:Vision     = field(default_factory=Vision)
+    text:Text         = field(default_factory=Text)
     explain:Explain   = field(default_factory=Explain)
     bias:Bias         = field(default_factory=Bias)
     origins:dict      = field(default_factory=dict, compare=False) # key -> whence it came; filled by `resolve`

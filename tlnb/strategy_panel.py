@@ -93,7 +93,7 @@ def _known(dataset):
     for k in names:
         try: groups = layers(dataset, 'fine_tuning' if k == 'source_unchanged' else k)
         except TlnbError as e: said = own(str(e), 400); continue
-        found[k] = groups, phases(k, recipe.train, len(groups))
+        found[k] = groups, phases(k, recipe.train, len(groups), groups[0]['share'])
     return found, Html(said)
 
 def _preview(dataset):

@@ -2,7 +2,7 @@
 
     python tests/bench/offline_source.py [--data ../shared/data] [--model tlnb/shipped/shapes] [--seeds 5] [--tasks digits parts photos] [--keep results.json]
 
-Features are standardised as `tlnb.vision.net.Head` does, C is cross-validated; pixels are 16 x 16 thumbnails (digits: their own 8 x 8). Random features are those of the same network,
+Features are standardised as `tlnb.head.Head` does, C is cross-validated; pixels are 16 x 16 thumbnails (digits: their own 8 x 8). Random features are those of the same network,
 untrained, another one for each seed. From scratch: the same network, 200 steps of 32 pictures. A seed draws the labelled pictures; the judged ones are always the same. Intervals: t over seeds, of paired differences."""
 import argparse, json, os, sys, time
 from pathlib import Path
