@@ -119,7 +119,7 @@ def ranking_html(
         f"{''.join(f'<p>{to_html(o)}</p>' for o in told)}</div>")
 
 # %% ../nbs/26_rank.ipynb #f7739741
-MARGIN = 0. # by how much the raw input must be ahead before a source is warned of
+MARGIN = .05 # by how much the raw input must be ahead before a source is warned of
 
 def _warning(value, raw, name):
     behind = better(name)*(raw - value)
