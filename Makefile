@@ -1,7 +1,7 @@
 # lab    JupyterLab on ./workspace, the template in it (LAB='--allow-root --no-browser': options for JupyterLab)
 # demo   a template, headless, on data that needs no network (TEMPLATE=tabular or vision)
 # test   all that continuous integration runs
-# bench  the long measurements, written to docs/benchmarks.md (some hours)
+# bench  the long measurements, written to docs/benchmarks.md (some hours; ONLY=cache: one of them)
 # docs   README.md from nbs/index.ipynb
 # sync   tlnb/, README.md and the extension's settings from nbs/ and settings.ini, notebooks cleaned: before every commit
 # sources  trains the shipped source models anew
@@ -56,7 +56,7 @@ test: .venv/ready-test
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadgroup
 
 bench: .venv/ready-test
-	$(BIN)/python tests/bench/run.py
+	$(BIN)/python tests/bench/run.py --only '$(ONLY)'
 
 docs: .venv/ready-test
 	$(BIN)/jupytext --quiet --to md --opt notebook_metadata_filter=-all --opt cell_metadata_filter=-all --output README.md nbs/index.ipynb

@@ -53,17 +53,32 @@ def plain(dataset, source):
     return time.perf_counter() - start, float(learn.recorder.values[-1][-1])
 
 def memory(rows=100_000, width=1280):
-    "Peak memory that reading a batch at a time out of a bank of many rows adds, in MB, and what the bank holds"
-    import resource
+    "Peak memory, in MB, that a head's training and scoring on a bank of many rows add, and what the bank holds: all that feature extraction does once features are there"
+    from threading import Event, Thread
+    from types import SimpleNamespace
     import numpy as np
+    from tlnb import Recipe
     from tlnb.bank import Bank
+    from tlnb.features import head_learner, head_scores
+    from tlnb.head import Head
+    from tlnb.training import Phase, fit
+    from tlnb.work import scaled
     with tempfile.TemporaryDirectory() as d:
-        bank = Bank(range(rows), lambda r: np.broadcast_to(r[:,None].astype('float32'), (len(r), width)), Path(d)/'bank')
+        rng, y = np.random.default_rng(0), np.arange(rows) % 2
+        bank = Bank(range(rows), lambda r: rng.standard_normal((len(r), width), 'float32') + y[r, None], Path(d)/'bank')
         bank.CHUNK, bank.chunks = 4096, -(-rows//4096)
         bank.ensure()
-        before, rng = _anonymous(), np.random.default_rng(0)
-        for _ in range(rows//512): bank(rng.integers(0, rows, 512))
-        return _anonymous() - before, rows*width*4/1e6
+        data, head = SimpleNamespace(y=y, recipe=Recipe.for_vision(data='parts').resolve()), Head(width, 2)
+        fit_rows, valid_rows = np.split(rng.permutation(rows), [rows*3//4])
+        before, peak, done = _anonymous(), [0.], Event()
+        def watch():
+            while not done.wait(.02): peak[0] = max(peak[0], _anonymous())
+        (watching := Thread(target=watch)).start()
+        scaled(SimpleNamespace(head=head), SimpleNamespace(classes=[]), bank, fit_rows)
+        fit(head_learner(head, [bank], data, None, fit_rows, valid_rows), [Phase('head', 2, .005, -1)], Path(d)/'fit')
+        head_scores(head, bank, np.arange(rows), None)
+        done.set(); watching.join()
+        return peak[0] - before, rows*width*4/1e6
 
 def _anonymous():
     "Memory of this process that is no mapped file, in MB"
@@ -87,7 +102,7 @@ def main():
     print(f'fastai, frozen fit_one_cycle   {theirs:7.1f} s   accuracy {was:.3f} on {dataset.n_judged} judged photos')
     print(f'cached features                {first:7.1f} s   accuracy {value:.3f}   {theirs/first:.1f} times faster')
     print(f'a second arm on them           {second:7.2f} s   accuracy {again:.3f}   {theirs/second:.0f} times faster')
-    print(f'{holds:,.0f} MB of features of 100,000 rows, read at random in batches: {added:.0f} MB more in memory')
-    sys.exit(not (theirs/first >= 8 and theirs/second >= 50 and value >= was - .03 and added < holds/4))
+    print(f'{holds:,.0f} MB of features of 100,000 rows, a head trained on them and all rows scored: {added:.0f} MB more in memory at most')
+    sys.exit(not (theirs/first >= 8 and theirs/second >= 50 and value >= was - .03 and added < holds/2))
 
 if __name__ == '__main__': main()

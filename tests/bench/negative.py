@@ -79,6 +79,13 @@ def fitted_margin(rows, margins):
         return (h/nh if nh else .5) + 1 - (f/nf if nf else .5), -abs(m)
     return max(margins, key=value)
 
+def told(k, n):
+    "A rate with its exact 95 % bounds"
+    from scipy.stats import binomtest
+    if not n: return '0 of 0'
+    lo,hi = binomtest(k, n).proportion_ci()
+    return f'{k} of {n} ({lo:.2f} to {hi:.2f})'
+
 def main():
     p = argparse.ArgumentParser(); p.add_argument('--data', default='../shared/data'); p.add_argument('--seeds', type=int, default=5); p.add_argument('--out')
     o = p.parse_args()
@@ -91,6 +98,7 @@ def main():
     margins = [i/100 for i in range(-10, 21)]
     left = [(t, fitted_margin([r for r in rows if r['target'] != t], margins), [r for r in rows if r['target'] == t]) for t in dict.fromkeys(r['target'] for r in rows)]
     totals = [[sum(x) for x in zip(*(rates(part, m)[k] for _,m,part in left))] for k in (0, 1)]
-    print('margin 0:', rates(rows, 0.), ' leave one target out:', totals, {t: m for t,m,_ in left})
+    for name,((h, nh), (f, nf)) in (('margin 0', rates(rows, 0.)), ('margin chosen on the other targets', totals)): print(f'{name}: hits {told(h, nh)}, false alarms {told(f, nf)}')
+    print('margins:', {t: m for t,m,_ in left})
 
 if __name__ == '__main__': main()

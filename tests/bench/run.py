@@ -1,6 +1,6 @@
 """The long measurements, written to docs/benchmarks.md with machine and versions: what `make bench` runs.
 
-    python tests/bench/run.py [--seeds 200] [--labels 40] [--kills 100] [--tables 5000] [--times 40] [--keep generator.jsonl]"""
+    python tests/bench/run.py [--seeds 200] [--labels 40] [--kills 100] [--tables 5000] [--times 40] [--keep generator.jsonl] [--only cache,latency]"""
 import argparse, os, platform, subprocess, sys, time
 from importlib.metadata import version
 from pathlib import Path
@@ -13,10 +13,44 @@ def measured(title, told, *command, **env):
     "One section: what was run, what it printed, how long it took; and whether it went well"
     start, line = time.time(), ' '.join(map(str, command))
     print(line, flush=True)
-    p = subprocess.run([sys.executable, '-W', 'ignore', *map(str, command)], cwd=ROOT, text=True, stdout=subprocess.PIPE,
+    p = subprocess.run([sys.executable, '-W', 'ignore', *map(str, command)], cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
         env={**os.environ, 'OMP_NUM_THREADS': '1', 'PYTHONPATH': str(ROOT), **env})
-    minutes = (time.time() - start)/60
-    return f'## {title}\n\n{told}\n\n```\n$ python {line}\n{p.stdout.strip()}\n```\n\n{minutes:.0f} minutes.\n', p.returncode == 0
+    minutes, before = (time.time() - start)/60, ''.join(f'{k}={v} ' for k, v in env.items())
+    return f'## {title}\n\n{told}\n\n```\n$ {before}python {line}\n{p.stdout.strip()}\n```\n\n{minutes:.0f} minutes; {MADE}.\n', p.returncode == 0
+
+
+MADE = ', '.join([f'{platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}', *(f'{o} {version(o)}' for o in PACKAGES)])
+HEAD = """# Benchmarks
+
+> What the comparison, the run folder, the readers, the features, the packages and the extension hold, measured
+
+`make bench` writes this page, or one section of it: `make bench ONLY=cache`.
+"""
+
+
+def sections(a):
+    "Name of each section -> title, what it is about, command, environment"
+    return {
+        'generator': ('Is the verdict right?', 'Pairs of regions in which transfer is planted to help (strong), to be useless (none) or to mislead (conflict). '
+            'Shares of verdicts with exact 95 % bounds; then how often the interval of a gain holds the mean gain of all studies '
+            '(each study has a source of its own, and an interval does not cover that another source would have been found).',
+            'tests/bench/generator.py', '--seeds', a.seeds, '--labels', a.labels, '--keep', a.keep),
+        'kill': ('Does a killed run come back?', 'Trainings killed with SIGKILL at random moments, resumed, and compared with an unbroken one.',
+            'tests/bench/kill.py', '--kills', a.kills),
+        'kill_pictures': ('Does a killed run of pictures come back?', 'Killed while pixels and features are computed, and while heads and whole networks are trained.',
+            'tests/bench/kill.py', 'adapt_parts', '--kills', a.kills),
+        'tables': ('Does any table break it?', 'Tables ruined at random are read, split and assessed, or refused in one line.',
+            '-m', 'pytest', '-q', 'tests/test_fuzz.py', '-k', 'test_mutated_tables', dict(TLNB_FUZZ=str(a.tables))),
+        'pictures': ('Does any picture break it?', 'Picture files ruined at random are read, or named.',
+            '-m', 'pytest', '-q', 'tests/test_vision_hostile.py', '-k', 'mutated', dict(TLNB_FUZZ='3000')),
+        'cache': ('Are cached features fast?', 'The head of a network for photos, trained by fastai through the frozen network and by tlnb on features that are computed once, in one run.',
+            'tests/bench/cache.py', '--data', a.data),
+        'negative': ('Is a source that will hurt warned of?', 'Source-target pairs of pictures and tables; truth from the intervals of the arms. The margin by which the raw input has to be ahead '
+            'is chosen on the pairs of the other targets.', 'tests/bench/negative.py', '--data', a.data, '--seeds', 3),
+        'offline_source': ('What is the offline source worth?', 'Linear probes on `shapes` against random features, raw pixels and training from scratch; 5 draws of labels.', 'tests/bench/offline_source.py'),
+        'latency': ('Is a package light?', 'One item through a package and through fastai, and the time until the first answer.', 'tests/bench/latency.py'),
+        'panels': ('Is the extension quick?', 'JupyterLab is started in a browser with and without the extension, in turns; the first panel is timed from the click to the screen.',
+            'tests/bench/panels.py', '--times', a.times)}
 
 
 def main():
@@ -24,29 +58,20 @@ def main():
     for name, default in (('seeds', 200), ('labels', 40), ('kills', 100), ('tables', 5000), ('times', 40)): p.add_argument(f'--{name}', type=int, default=default)
     p.add_argument('--keep', default='generator.jsonl', help='results that the generator has already')
     p.add_argument('--data', default=os.environ.get('TLNB_TEST_DATA', '../shared/data'), help='real data')
+    p.add_argument('--only', default='', help='names of sections, comma separated; the others stay as they are')
     a = p.parse_args()
-    machine = f'{platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}'
-    head = ('# Benchmarks\n\n> What the comparison, the run folder, the reader of tables and the extension hold, measured\n\n'
-        f'`make bench` writes this page. {machine}; ' + ', '.join(f'{o} {version(o)}' for o in PACKAGES) + '.\n')
-    parts = [
-        measured('Is the verdict right?', 'Pairs of regions in which transfer is planted to help (strong), to be useless (none) or to mislead (conflict). '
-            'Shares of verdicts with exact 95 % bounds; then how often the interval of a gain holds the mean gain of all studies '
-            '(each study has a source of its own, and an interval does not cover that another source would have been found).',
-            'tests/bench/generator.py', '--seeds', a.seeds, '--labels', a.labels, '--keep', a.keep),
-        measured('Does a killed run come back?', 'Trainings killed with SIGKILL at random moments, resumed, and compared with an unbroken one.',
-            'tests/bench/kill.py', '--kills', a.kills),
-        measured('Does a killed run of pictures come back?', 'Killed while pixels and features are computed, and while heads and whole networks are trained.', 'tests/bench/kill.py', 'adapt_parts', '--kills', a.kills),
-        measured('Does any picture break it?', 'Picture files ruined at random are read, or named.', '-m', 'pytest', 'tests/test_vision_hostile.py', '-k', 'mutated', TLNB_FUZZ='3000'),
-        measured('Are cached features fast?', 'The head of a network for photos, trained by fastai through the frozen network and by tlnb on features that are computed once, in one run.', 'tests/bench/cache.py', '--data', a.data),
-        measured('Is a source that will hurt warned of?', 'Source-target pairs of pictures and tables; truth from the intervals of the arms.', 'tests/bench/negative.py', '--data', a.data),
-        measured('What is the offline source worth?', 'Linear probes on `shapes` against random features, raw pixels and training from scratch; 5 draws of labels.', 'tests/bench/offline_source.py'),
-        measured('Is a package light?', 'One item through a package and through fastai, and the time until the first answer.', 'tests/bench/latency.py'),
-        measured('Does any table break it?', 'Tables ruined at random are read, split and assessed, or refused in one line.',
-            '-m', 'pytest', 'tests/test_fuzz.py', '-k', 'test_mutated_tables', TLNB_FUZZ=str(a.tables)),
-        measured('Is the extension quick?', 'JupyterLab is started in a browser with and without the extension, in turns; the first panel is timed from the click to the screen.',
-            'tests/bench/panels.py', '--times', a.times)]
-    (ROOT/'docs'/'benchmarks.md').write_text('\n'.join([head, *(text for text, _ in parts)]), encoding='utf-8')
-    sys.exit(not all(well for _, well in parts))
+    found, page = sections(a), ROOT/'docs'/'benchmarks.md'
+    only = [o for o in a.only.split(',') if o] or list(found)
+    if unknown := set(only) - set(found): p.error(f'no such section: {", ".join(sorted(unknown))}; there are {", ".join(found)}')
+    there = {part.split('\n')[0]: '## ' + part.rstrip() + '\n' for part in page.read_text(encoding='utf-8').split('\n## ')[1:]} if page.exists() else {}
+    fine = True
+    for name in only:
+        title, told, *command = found[name]
+        env = command.pop() if isinstance(command[-1], dict) else {}
+        there[title], well = measured(title, told, *command, **env)
+        fine = fine and well
+        page.write_text('\n'.join([HEAD, *(there[t] for t, *_ in found.values() if t in there)]), encoding='utf-8')
+    sys.exit(not fine)
 
 
 if __name__ == '__main__': main()
