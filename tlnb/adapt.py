@@ -7,6 +7,7 @@ __all__ = ['WORKER_START', 'TOGETHER', 'Run', 'adapt']
 
 # %% ../nbs/24_adapt.ipynb #dd580d17
 import json, os, threading, time
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -164,8 +165,18 @@ def _train_all(folder, dataset, tasks, source, jobs, pool, done):
         done(task, _train_one(folder, dataset, *task, source))
         if ARMS[arm].neural: spent = max(spent, time.monotonic() - start)
     if not tasks or folder.stop_requested(): return
-    work = pool(delayed(_train_one)(folder, dataset, *t, source) for t in tasks)
-    for task, r in zip(tasks, work): done(task, r)
+    with _calm_workers():
+        for task, r in zip(tasks, pool(delayed(_train_one)(folder, dataset, *t, source) for t in tasks)): done(task, r)
+
+@contextmanager
+def _calm_workers():
+    "Workers do not repeat what fastai sets off in torch when it is imported"
+    before = os.environ.get('PYTHONWARNINGS')
+    os.environ['PYTHONWARNINGS'] = ','.join(filter(None, [before, 'ignore:`torch.jit:FutureWarning', 'ignore:`torch.jit:DeprecationWarning']))
+    try: yield
+    finally:
+        if before is None: del os.environ['PYTHONWARNINGS']
+        else: os.environ['PYTHONWARNINGS'] = before
 
 # %% ../nbs/24_adapt.ipynb #f5689d83
 def _beside(work, folder, minutes):

@@ -94,8 +94,10 @@ def sample_html(
 def _facts(dataset, counts):
     kind = f'{len(dataset.classes)} {"labels, any number in a row" if dataset.task == "multilabel" else "classes"}' if dataset.classes else 'a number'
     left = f', {counts["left_out"]:,} left out' if counts['left_out'] else ''
-    return Html(f'<p><b>{count(counts["rows"], "row")}</b>: {counts["train"]:,} to train on, {counts["judged"]:,} judged{left} · '
-        f'<b>{count(counts["columns"], "column")}</b> · target <b>{own(dataset.target)}</b> ({kind})</p>')
+    item = getattr(dataset.kind, 'item', 'row')
+    columns = f'<b>{count(counts["columns"], "column")}</b> · ' if item == 'row' else ''
+    return Html(f'<p><b>{count(counts["rows"], item)}</b>: {counts["train"]:,} to train on, {counts["judged"]:,} judged{left} · '
+        f'{columns}target <b>{own(dataset.target)}</b> ({kind})</p>')
 
 def _next(dataset):
     "What to call for a look at labels that are perhaps wrong"

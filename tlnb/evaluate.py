@@ -28,6 +28,7 @@ class _Arm:
     scores:list         # Every metric, of each seed
     values:np.ndarray   # [k] headline metric
     reps:np.ndarray     # [B,k]
+    spans:dict = None   # Interval of each of the ways that a transfer arm chose from
 
     def mean(self, key):
         "Mean over seeds of what training says; None where it says nothing"
@@ -85,8 +86,23 @@ def measure(
         scores = [score_all(ds.task, y, p) for p in preds]
         values = np.array([np.nan if s[name] is None else s[name] for s in scores])
         reps = replicates(name, y, preds, draws) if np.isfinite(values).all() else np.full((samples, len(seeds)), np.nan)
-        arms.append(_Arm(k, _side(k), [o[s] for s in seeds], preds, scores, values, reps))
+        pieces = [o[s] for s in seeds]
+        arms.append(_Arm(k, _side(k), pieces, preds, scores, values, reps, _spans(run, k, pieces, name, draws) if _side(k) == 'transfer' else {}))
     return arms, draws, seeds
+
+def _spans(run, arm, pieces, name, draws):
+    "Interval of each of the ways that an arm chose from, as far as their predictions are kept"
+    from tlnb.arms import MEMBER
+    y, told = run.dataset.y[run.dataset.judged], [run.predictions(arm, p['seed']) for p in pieces if p.get('members')]
+    ways = [o for o in told[0] if o.startswith(MEMBER) and all(o in t for t in told)] if len(told) == len(pieces) else []
+    found = {}
+    for o in ways:
+        preds = [t[o] for t in told]
+        values = np.array([np.nan if (v := score_all(run.dataset.task, y, p)[name]) is None else v for p in preds])
+        if np.isfinite(values).all(): found[o.removeprefix(MEMBER)] = _clipped(name, interval(over_seeds(values, replicates(name, y, preds, draws), draws)))
+    return found
+
+def _clipped(name, span): return span and [float(np.clip(o, metric(name).lo, metric(name).hi)) for o in span]
 
 def _side(name):
     from tlnb.arms import ARMS
@@ -100,15 +116,15 @@ def _members(pieces):
 
 def _row(arm, draws, name):
     "What the report says of an arm"
-    m, span = metric(name), interval(over_seeds(arm.values, arm.reps, draws))
+    span = interval(over_seeds(arm.values, arm.reps, draws))
     value = float(arm.values.mean()) if np.isfinite(arm.values).all() else None
     means = {k: None if None in (vs := [s[k] for s in arm.scores]) else float(np.mean(vs)) for k in arm.scores[0]}
     inner = arm.inner(name)
-    return dict(metric=name, value=value, interval=span and [float(np.clip(o, m.lo, m.hi)) for o in span], metrics=means, seeds=len(arm.preds),
+    return dict(metric=name, value=value, interval=_clipped(name, span), metrics=means, seeds=len(arm.preds),
         seconds=arm.mean('seconds'), trainable_parameters=arm.pieces[0].get('trainable_parameters'), epochs=arm.mean('epochs'),
         device=arm.pieces[0].get('device'), side=arm.side, inner=better(name)*inner if np.isfinite(inner) else None,
         by_seed={str(p['seed']): float(v) if np.isfinite(v) else None for p,v in zip(arm.pieces, arm.values)},
-        chosen=sorted({str(p['chosen']) for p in arm.pieces if p.get('chosen')}), members=_members(arm.pieces))
+        chosen=sorted({str(p['chosen']) for p in arm.pieces if p.get('chosen')}), members=_members(arm.pieces), member_intervals=arm.spans)
 
 # %% ../nbs/32_evaluate.ipynb #5bd8ca4a
 def verdict(

@@ -7,7 +7,7 @@ __all__ = ['templates_folder', 'Template', 'templates', 'new']
 
 # %% ../nbs/05_gallery.ipynb #2719f000
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 from .cell import find_cell, read_call
@@ -31,6 +31,7 @@ class Template:
     modality:str  # tabular, vision or text
     steps:list    # {id, phase, title} of each step, in the notebook's order
     folder:Path   # Where it lies
+    own:dict = field(default_factory=dict) # Key -> value that a notebook for data of one's own begins with
 
     @property
     def notebook(self)->Path: return self.folder/f'{self.name}.ipynb'
@@ -43,7 +44,7 @@ def _read_template(folder):
     broken = lambda why: StoreError('a template is damaged', f'{path} ({why})', 'reinstall tlnb')
     try: d = json.loads(path.read_text(encoding='utf-8'))
     except (OSError, ValueError) as e: raise broken(getattr(e, 'strerror', None) or 'not JSON') from None
-    if not isinstance(d, dict) or set(d)!={'name', 'title', 'modality', 'steps'}: raise broken('it needs name, title, modality, steps')
+    if not isinstance(d, dict) or set(d) - {'own'}!={'name', 'title', 'modality', 'steps'}: raise broken('it needs name, title, modality, steps')
     if not all(isinstance(o, dict) and {'id', 'phase', 'title'}<=set(o) for o in d['steps']): raise broken('a step needs id, phase, title')
     if d['name']!=folder.name: raise broken(f'it is called {d["name"]!r}')
     found = Template(folder=folder, **d)
@@ -61,7 +62,7 @@ def templates(
 
 # %% ../nbs/05_gallery.ipynb #99312c82
 def _with_recipe(template, recipe):
-    "Text of the template's notebook whose recipe cell sets what `recipe` sets, and nothing else"
+    "Text of the template's notebook whose recipe cell sets what `recipe` sets; a source that goes with all data of the kind where it names data and no source"
     nb = json.loads(template.notebook.read_text(encoding='utf-8'))
     cell = nb['cells'][find_cell(nb)]
     source = ''.join(cell['source'])
@@ -69,6 +70,7 @@ def _with_recipe(template, recipe):
         where = f'{recipe.modality} recipe, {call.modality} template {template.name}'
         raise RecipeError('the recipe is for another kind of data', where, f'choose a {recipe.modality} template')
     rest = source.encode()[call.end+1:].decode()
+    if recipe.data.path and not recipe.source.name and not recipe.source.data: recipe = recipe.with_(template.own)
     cell['source'] = (recipe.to_cell() + rest).splitlines(keepends=True)
     return json.dumps(nb, indent=1, ensure_ascii=False) + '\n'
 

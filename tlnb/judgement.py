@@ -144,7 +144,8 @@ def _members_words(name, arm):
 
 def arms_label(arms, transfer)->str:
     "The picture of the arms for those who do not see it"
-    shown = [f"{words(k)} {o['value']:.3f}" for k,o in arms.items() if o.get('value') is not None]
+    shown = [f"{words(k)} {o['value']:.3f}" + ''.join(f", of it {words(w)} {v[o['metric']]:.3f}" for w,v in (o.get('members') or {}).items() if w in (o.get('member_intervals') or {}))
+        for k,o in arms.items() if o.get('value') is not None]
     return 'Value of each arm with its 95 % interval: ' + ', '.join(shown)
 
 def labels_label(d)->str:

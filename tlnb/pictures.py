@@ -13,7 +13,7 @@ SIDES = dict(transfer=dict(color='#3284c4', marker='o', label='transfer'), other
 
 def words(name:str)->str:
     "An arm's name as people write it"
-    return name.replace('_', ' ')
+    return dict(adabn='AdaBN', coral='CORAL').get(name, name.replace('_', ' '))
 
 def _figure(width, height):
     from matplotlib.figure import Figure
@@ -33,23 +33,30 @@ def plot_arms(
 ):
     "Each arm's value with its interval (matplotlib `Figure`)"
     shown = [(k,o) for k,o in arms.items() if o.get('value') is not None]
-    fig, ax = _figure(7.2, 0.9 + 0.36*max(len(shown), 2))
-    if not shown: return fig
+    if not shown: return _figure(7.2, 1.6)[0]
     name = shown[0][1]['metric']
-    shown.sort(key=lambda o: -better(name)*o[1]['value'])
+    rows = [(words(k), k, o) for k,o in sorted(shown, key=lambda o: -better(name)*o[1]['value']) for k,o in [(k, o), *_ways(o)]]
+    fig, ax = _figure(7.2, 0.9 + 0.36*max(len(rows), 2))
     pair = {(transfer or {}).get('best'), (transfer or {}).get('versus')}
-    for i,(k,o) in enumerate(shown):
+    for i,(_,k,o) in enumerate(rows):
         c, lo, hi = SIDES[o['side']], *(o['interval'] or [o['value']]*2)
-        ax.plot([lo, hi], [i, i], color=c['color'], lw=2.5, solid_capstyle='round', alpha=1 if k in pair else 0.6)
-        ax.plot(o['value'], i, c['marker'], ms=8, color=c['color'], mfc=c['color'] if k in pair else '#ffffff', mew=1.8, label=c['label'])
+        ax.plot([lo, hi], [i, i], color=c['color'], lw=1.2 if 'way' in o else 2.5, solid_capstyle='round', alpha=1 if k in pair else 0.6)
+        ax.plot(o['value'], i, c['marker'], ms=5 if 'way' in o else 8, color=c['color'], mfc=c['color'] if k in pair else '#ffffff', mew=1.8, label=c['label'])
         ax.annotate(f"{o['value']:.3f}", (hi, i), (8, 0), textcoords='offset points', va='center', fontsize=10, weight='bold' if k in pair else 'normal')
-    ax.set_yticks(range(len(shown)), [words(k) for k,_ in shown])
-    ax.set_ylim(len(shown) - 0.5, -0.5)
+    ax.set_yticks(range(len(rows)), [o for o,*_ in rows])
+    ax.set_ylim(len(rows) - 0.5, -0.5)
     ax.margins(x=0.09)
     ax.set_xlabel(f"{metric(name).words} on the judged rows ({'more' if better(name) > 0 else 'less'} is better)", fontsize=10)
     _clean(ax)
     _legend(ax, loc='lower center', bbox_to_anchor=(0.5, 1), ncols=2)
     return fig
+
+def _ways(arm):
+    "Rows for the ways that a transfer arm chose from, best first"
+    name, spans = arm['metric'], arm.get('member_intervals') or {}
+    found = {k: v for k,o in (arm.get('members') or {}).items() if (v := o.get(name)) is not None} if arm['side'] == 'transfer' else {}
+    order = sorted(found, key=lambda k: -better(name)*found[k]) if len(found) > 1 else []
+    return [(f'… {words(k)}', dict(value=found[k], interval=spans.get(k), side='transfer', way=k)) for k in order]
 
 def _legend(ax, **kwargs):
     "Each label once"

@@ -55,7 +55,9 @@ def card_html(
 def _away_html(found, ranks):
     "Sources whose weights are not here, folded away"
     return (f'<details><summary>{len(found)} more, once their weights are here</summary><p>Such as {own(found[0].name)}: {own(found[0].cure, 2000)}.</p>'
-        f'{sources_html(found, ranks)}</details>')
+        f'{sources_html(found, ranks)}{_cards(found)}</details>')
+
+def _cards(found): return f'{heading("Cards")}{"".join(map(card_html, found))}'
 
 def _listed(recipe, found):
     "Sources to show, and what is to be said of the recipe's own"
@@ -78,8 +80,7 @@ def source_panel(
     found, said = _listed(recipe, found)
     none = propose('None: train without a source', {'source.name': None, 'source.data': None})
     here, away = ([o for o in found if o.offline is b] for b in (True, False))
-    shown = (sources_html(here, ranks) if here else f'<p>{to_html(Sources.NONE)}</p>') + (_away_html(away, ranks) if away else '')
-    cards = f'{heading("Cards")}{"".join(map(card_html, found))}' if found else ''
-    body = Html(f'{f"<p>{said}</p>" if said else ""}{shown}<p>{none}</p>{cards}')
+    shown = (f'{sources_html(here, ranks)}{_cards(here)}' if here else f'<p>{to_html(Sources.NONE)}</p>') + (_away_html(away, ranks) if away else '')
+    body = Html(f'{f"<p>{said}</p>" if said else ""}{shown}<p>{none}</p>')
     return Panel('Source', body, recipe=recipe, keys=panel_keys('source', recipe.modality), main=('source.name', 'source.data'),
         suggestions={'source.name': [o.name for o in found]})

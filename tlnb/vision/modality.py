@@ -49,6 +49,7 @@ class VisionModality:
     "The `Modality` of pictures: a frame with a column `path`, a `PicturePrep`, a network with `features` and `head`."
     name = 'vision'
     any_task = True # a source's features serve every task
+    item = 'picture' # what people call a row
 
     def read(self, recipe): return read(recipe)
     def keys(self, frame): return keys(frame)
