@@ -160,7 +160,7 @@ def _train(name, w):
 def _banks(w, prep, model):
     "The plain features, then the augmented passes, of the rows that are needed"
     banks = [w.bank(model, prep, k) for k in range(w.featurizer.views(w.recipe) + 1)]
-    for b in banks: b.ensure(np.unique(np.searchsorted(b.rows, np.concatenate([w.fit_rows, w.valid_rows]))//b.CHUNK))
+    for b in banks: b.ensure(np.unique(np.searchsorted(b.rows, np.concatenate([w.fit_rows, w.valid_rows]))//b.chunk))
     return banks
 
 def _extract(w):

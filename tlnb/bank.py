@@ -120,18 +120,22 @@ Bank._begin,Bank._write,Bank._fill = _begin,_write,_fill
 
 # %% ../nbs/12_bank.ipynb #2e2e81c4
 def trim(
-    folder,        # holds banks, one a folder
+    folder,        # holds banks, one a folder, or one a file
     limit:float,   # bytes that may stay
     keep=None,     # a bank that stays in any case
 ):
     "Delete the longest unused banks until the rest fits"
     folder = Path(folder)
     if not folder.is_dir(): return
-    found = sorted((o for o in folder.iterdir() if o.is_dir() and o != keep), key=lambda o: o.stat().st_mtime, reverse=True)
-    total = 0
-    for o in found:
-        with suppress(OSError): total += (o/'data').stat().st_size
+    found = []
+    for o in folder.iterdir():
+        with suppress(OSError): found += [(o.stat().st_mtime, o)] if o != keep and not o.name.startswith('.') and o.suffix != '.lock' else []
+    total = 0 if keep is None or not keep.is_file() else keep.stat().st_size
+    for _,o in sorted(found, reverse=True):
+        with suppress(OSError): total += (o/'data' if o.is_dir() else o).stat().st_size
         if total <= limit: continue
+        with suppress(OSError):
+            if o.is_file(): o.unlink(); continue
         with suppress(OSError, Timeout), FileLock(o/'lock', timeout=0):
             (o/'about.json').unlink()
             shutil.rmtree(o, ignore_errors=True)

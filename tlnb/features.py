@@ -56,7 +56,7 @@ def feature_bank(
     def compute(r):
         with _all_cores() if key else nullcontext(): return kind.embed(model, prep, dataset.frame.iloc[r], view, seed)
     return Bank(rows, compute, folder, recipe.run.cache_gb*1e9,
-        run and run.stop_requested, _told(run, 'features' + f', augmented pass {view}'*bool(view)) if run and key else None)
+        run and run.stop_requested, _told(run, 'features' + f', augmented pass {view}'*bool(view)) if run and key else None, getattr(kind, 'chunk', 64))
 
 # %% ../nbs/21_features.ipynb #12330950
 class Banked:

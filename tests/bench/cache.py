@@ -65,8 +65,7 @@ def memory(rows=100_000, width=1280):
     from tlnb.work import scaled
     with tempfile.TemporaryDirectory() as d:
         rng, y = np.random.default_rng(0), np.arange(rows) % 2
-        bank = Bank(range(rows), lambda r: rng.standard_normal((len(r), width), 'float32') + y[r, None], Path(d)/'bank')
-        bank.CHUNK, bank.chunks = 4096, -(-rows//4096)
+        bank = Bank(range(rows), lambda r: rng.standard_normal((len(r), width), 'float32') + y[r, None], Path(d)/'bank', chunk=4096)
         bank.ensure()
         data, head = SimpleNamespace(y=y, recipe=Recipe.for_vision(data='parts').resolve()), Head(width, 2)
         fit_rows, valid_rows = np.split(rng.permutation(rows), [rows*3//4])
