@@ -238,14 +238,14 @@ def test_bias_of_a_label_is_that_of_two_classes():
 
 def test_intervals_of_means_over_labels_hold():
     "Ten rare labels of which seven of ten are found, in one group of 150 rows"
-    from tlnb.bias import _Measured
+    from tlnb.measures import Measured
     from tlnb.gaps import interval
     rng, held = np.random.default_rng(0), []
     for _ in range(150):
         with_any = rng.uniform(size=(150, 1))
         y = (.7*with_any + .3*rng.uniform(size=(150, 10)) < .15).astype(int)
         p = np.where(rng.uniform(size=y.shape) < .7, y, 0)
-        v, _, draws = _Measured(y, p, np.full(150, 'a'), list('abcdefghij'), 200, rng).overall['true_positive_rate']
+        v, _, draws = Measured(y, p, np.full(150, 'a'), list('abcdefghij'), 200, rng).overall['true_positive_rate']
         lo, hi = interval(draws, v)
         held.append(lo[0] <= .7 <= hi[0])
     assert .88 <= np.mean(held) <= .99, np.mean(held)
