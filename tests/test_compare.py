@@ -6,7 +6,8 @@ import pandas as pd
 import pytest
 
 from tlnb.bias import check_bias
-from tlnb.compare import Rows, Side, apart, compare, flips_of, portrait, side_of
+from tlnb.compare import apart, compare, flips_of
+from tlnb.portrait import Rows, Side, portrait, side_of
 from tlnb.dataset import load
 from tlnb.errors import DataError, RecipeError, StoppedError, StoreError
 from tlnb.judged import Judged, contents, judged_of, judged_rows

@@ -1,5 +1,6 @@
 "From a notebook and its run to a package: light, alike, whole or not there, and its second version"
-import hashlib, json, os, shutil, subprocess, sys, sysconfig, tomllib, venv, zipfile
+import hashlib, json, os, re, shutil, subprocess, sys, tomllib, venv, zipfile
+from importlib.metadata import distribution
 from pathlib import Path
 
 import nbformat
@@ -35,8 +36,10 @@ def people(path, n=300, seed=0):
     return path
 
 
+MODES = 'RGB', 'L', 'P', 'RGBA', 'LA', 'CMYK', 'I;16', '1', 'exif'
+
 def pictures(path, n=40):
-    "Two colours; one picture is grey, one a palette, one see-through"
+    "Two colours, in every mode that a file may have"
     from PIL import Image
     rng = np.random.default_rng(0)
     for i in range(n):
@@ -44,9 +47,12 @@ def pictures(path, n=40):
         pixels = rng.integers(0, 90, (40, 30, 3), dtype='uint8')
         pixels[..., 0 if name == 'red' else 2] += 120
         (path/name).mkdir(parents=True, exist_ok=True)
-        image = Image.fromarray(pixels)
-        if i in (0, 2, 4): image = image.convert(('L', 'P', 'RGBA')[i//2])
-        image.save(path/name/f'{i:02}.png')
+        image,mode,more = Image.fromarray(pixels),MODES[i//2 % len(MODES)],{}
+        if mode == 'exif': more['exif'] = Image.Exif(); more['exif'][0x0112] = 6
+        elif mode == 'I;16': image = Image.fromarray(np.asarray(image.convert('L')).astype('uint16')*257)
+        elif mode in ('RGBA', 'LA'): image.putalpha(Image.fromarray(rng.integers(0, 255, (40, 30), 'uint8'))); image = image.convert(mode)
+        else: image = image.convert(mode)
+        image.save(path/name/f"{i:02}.{'jpg' if mode in ('CMYK', 'exif') else 'png'}", **more)
     return path
 
 
@@ -123,34 +129,64 @@ def test_notebook_repeats(made, table):
     assert {k: v for k, v in recipe.values().items() if k != 'data.path'}.items() <= run.recipe.values().items()
 
 
+def closure(*names):
+    "These distributions and all that they ask for, without extras"
+    found, todo = {}, list(names)
+    while todo:
+        d = distribution(todo.pop())
+        if (name := d.metadata['Name']) in found: continue
+        found[name] = d
+        todo += [re.match(r'[\w.-]+', o)[0] for o in d.requires or [] if ';' not in o]
+    return list(found.values())
+
+
+def fresh(where, *names):
+    "A new environment with these distributions as they are here (links, so that nothing is fetched); returns how a wheel is installed there by pip, and how its Python is called"
+    venv.create(where, with_pip=True, symlinks=True)
+    site, python = next(where.glob('lib/python*/site-packages')), where/'bin/python'
+    for d in closure(*names):
+        tops = {o.parts[0] for o in d.files if o.parts[0] not in ('..', '__pycache__')}
+        for o in tops:
+            if not (site/o).exists(): (site/o).symlink_to(Path(d.locate_file(o)))
+    env = {k: v for k, v in os.environ.items() if not k.startswith(('PYTHON', 'PIP_'))}
+    def call(*args, code=0):
+        done = subprocess.run([str(python), '-W', 'error', *map(str, args)], cwd=where, capture_output=True, text=True, env=env)
+        assert done.returncode == code, done.stderr
+        return done.stdout if not code else done.stderr
+    def install(wheel):
+        done = subprocess.run([str(python), '-m', 'pip', 'install', '--quiet', '--no-index', '--disable-pip-version-check', '--force-reinstall', '--no-deps', str(wheel)], capture_output=True, text=True, env=env)
+        assert done.returncode == 0, done.stderr
+        done = subprocess.run([str(python), '-m', 'pip', 'install', '--no-index', '--disable-pip-version-check', str(wheel)], capture_output=True, text=True, env=env)
+        assert done.returncode == 0, f'it asks for something that is not there: {done.stderr}'
+    return install, call
+
+
 @pytest.fixture(scope='module')
 def bare(tmp_path_factory):
-    "A fresh environment in which there is nothing but what a light package asks for"
-    where = tmp_path_factory.mktemp('bare')
-    venv.create(where, with_pip=False, symlinks=True)
-    site, own = next(where.glob('lib/python*/site-packages')), Path(sysconfig.get_path('purelib'))
-    for name in ('numpy', 'numpy.libs', 'onnxruntime', 'PIL', 'pillow.libs'):
-        if (own/name).exists(): (site/name).symlink_to(own/name)
-    def call(wheel, *args):
-        with zipfile.ZipFile(wheel) as z: z.extractall(site)
-        done = subprocess.run([str(where/'bin/python'), '-W', 'error', *map(str, args)], cwd=where, capture_output=True, text=True, env={k: v for k, v in os.environ.items() if not k.startswith('PYTHON')})
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-    return call
+    "A fresh environment in which there is nothing but what a light package asks for: `bare(wheel, *args)` installs the wheel there and runs Python"
+    install, call = fresh(tmp_path_factory.mktemp('bare'), 'numpy', 'onnxruntime', 'pillow')
+    there = set()
+    def run(wheel, *args, **more):
+        if wheel not in there: install(wheel); there.add(wheel)
+        return call(*args, **more)
+    return run
 
 
 LIGHT = '''
 import json, sys
 import NAME
 answers = NAME.predict(sys.argv[1] if len(sys.argv) == 2 else sys.argv[1:])
-heavy = {'torch', 'fastai', 'tlnb', 'pandas', 'sklearn', 'scipy'} & set(sys.modules)
-assert not heavy and __import__('importlib.util').util.find_spec('torch') is None, heavy
+from importlib.util import find_spec
+heavy = [o for o in ('torch', 'fastai', 'tlnb', 'pandas', 'sklearn', 'scipy') if find_spec(o)]
+assert not heavy, heavy
 print(json.dumps(dict(labels=[o['label'] for o in answers], proba=NAME.predict_proba(sys.argv[1] if len(sys.argv) == 2 else sys.argv[1:]).tolist(), check=NAME.check(sys.argv[1] if len(sys.argv) == 2 else sys.argv[1:])['word'])))
 '''
 
 
 def same(run, said, items):
+    "What the package says and what the learner says of the same rows, all of the judged ones among them"
     found = run.predict(items)
+    assert len(said['labels']) == len(items)
     assert said['labels'] == found.predicted.tolist()
     np.testing.assert_allclose(said['proba'], found.drop(columns='predicted'), atol=1e-4)
 
@@ -176,6 +212,60 @@ def test_pictures_elsewhere(photos, bare, tmp_path):
     items = load(run.recipe).frame
     said = json.loads(bare(made.wheel, '-c', LIGHT.replace('NAME', 'colours'), *items.path))
     same(run, said, items)
+
+
+@pytest.fixture
+def waves(monkeypatch):
+    "Tables go through a Fourier transform and back, which changes nothing, but for which ONNX has no word"
+    import torch
+    from tlnb.tabular.learner import TableNet
+    real = TableNet.features
+    def features(self, *x):
+        h = real(self, *x)
+        return torch.fft.irfft(torch.fft.rfft(h), n=h.shape[1])
+    monkeypatch.setattr(TableNet, 'features', features)
+
+
+def test_what_onnx_cannot_carry(table, waves, bare, tmp_path, capsys):
+    "The package asks for torch and says so everywhere; with torch it answers as the learner does, without torch it says in one line what it lacks"
+    made = export(table, name='who-waves', to=tmp_path/'p')
+    assert made.parity['max_difference'] <= 1e-4 and made.parity['label_agreement'] == 1 and made.install == f"pip install '{made.wheel}[torch]'"
+    with zipfile.ZipFile(made.wheel) as z: there = {o.removeprefix('who_waves/') for o in z.namelist()}
+    assert {'network.json', 'model.safetensors', '_replay.py'} <= there and 'model.onnx' not in there
+    toml = tomllib.loads((made.folder/'pyproject.toml').read_text())['project']
+    assert not [o for o in toml['dependencies'] if 'onnx' in o or 'torch' in o] and [o.split('>')[0] for o in toml['optional-dependencies']['torch']] == ['torch', 'safetensors']
+    for text in ((made.folder/'README.md').read_text(), json.loads((made.folder/'who_waves/model.json').read_text())['card'], '\n'.join(made.lines())):
+        assert 'ONNX cannot carry this network' in text and '[torch]' in text
+    run = Run.load(table)
+    data = Path(run.recipe.data.path)
+    err = bare(made.wheel, '-m', 'who_waves', data, code=2)
+    assert err.splitlines() == ["who_waves: the network of this package runs in torch, which is not here; pip install 'who-waves[torch]'"]
+    assert bare(made.wheel, '-m', 'who_waves', '--card').startswith('# Model card')
+    install, call = fresh(tmp_path/'env', 'numpy', 'torch', 'safetensors')
+    install(made.wheel)
+    said = json.loads(call('-W', 'ignore', '-c', LIGHT.replace('NAME', 'who_waves').replace("'torch', ", ''), data))
+    same(run, said, load(run.recipe).frame)
+    assert export(table, name='who-waves', to=tmp_path/'again').wheel.read_bytes() == made.wheel.read_bytes()
+
+
+def test_onnx_that_answers_otherwise(table, tmp_path, monkeypatch):
+    "A graph that is not the learner's gives way to torch, in the next version too, and what was there before is taken away; the version after it is ONNX again"
+    import tlnb.onnx
+    real = tlnb.onnx.to_onnx
+    to = tmp_path/'p'
+    export(table, name='who-else', to=to)
+    def other(model, **more):
+        import copy
+        model = copy.deepcopy(model)
+        model.head.weight.data[0] += .5
+        return real(model, **more)
+    monkeypatch.setattr(tlnb.onnx, 'to_onnx', other)
+    second = export(table, name='who-else', to=to)
+    assert second.extra == 'torch' and second.parity['max_difference'] <= 1e-4 and 'would not answer as the learner does' in '\n'.join(second.notes)
+    assert not (to/'who_else/model.onnx').exists() and {'path': 'who_else/model.onnx', 'status': 'removed'} in second.files
+    monkeypatch.undo()
+    third = export(table, name='who-else', to=to)
+    assert not third.extra and (to/'who_else/model.onnx').exists() and not [o for o in ('network.json', 'model.safetensors', '_replay.py') if (to/'who_else'/o).exists()] and not third.kept
 
 
 def test_own_tests_pass(made):
@@ -238,7 +328,7 @@ def test_draft_then_release(table, tmp_path):
     nb = nbformat.read(silent/'notebook.ipynb', as_version=4)
     nb.cells = nb.cells[:-1]
     nbformat.write(nb, silent/'notebook.ipynb')
-    with pytest.raises(ExportError, match='Intended use, Out of scope, Contact'): export(silent, name='who-buys', to=tmp_path/'p')
+    with pytest.raises(ExportError, match=r'Intended use \(no such heading\), Out of scope \(no such heading\), Contact'): export(silent, name='who-buys', to=tmp_path/'p')
     assert not (tmp_path/'p').exists()
     first = export(silent, name='who-buys', to=tmp_path/'p', draft=True)
     card = (tmp_path/'p/README.md').read_text()
@@ -277,13 +367,14 @@ def test_wrong_notebook(table, tmp_path, capsys):
         return change
     for k,(change, said) in enumerate({'recipe': (at(2, Recipe.for_tabular(data='people.csv', target='bought', train_epochs=9).to_cell()), 'the recipe was changed'),
             'syntax': (at(3, '#| export\ndef f(:'), 'cell 4, line 2'), 'none': (at(2, '1'), 'no recipe cell'),
+            'alone': (at(3, CODE.replace('np.argmax(', 'np.argmax(weights and ').replace('def surest', 'weights = run\n\ndef surest')), "core.py; NameError: name 'run' is not defined"),
             'own': (at(3, '#| default_exp _light\n#| export\nx = 1'), 'a module of the package is called so')}.values()):
         (tmp_path/f'{k}').mkdir()
         assert said in refused(capsys, 2, changed_notebook(table, tmp_path/f'{k}', change), '--name', 'ok', '--to', tmp_path/'p')
     (tmp_path/'bad.ipynb').write_text('{')
     assert 'not a notebook' in refused(capsys, 2, tmp_path/'bad.ipynb', '--name', 'ok', '--to', tmp_path/'p')
     assert 'no such notebook or run' in refused(capsys, 2, tmp_path/'nowhere', '--name', 'ok', '--to', tmp_path/'p')
-    assert not [o for o in tmp_path.iterdir() if o.name not in ('0', '1', '2', '3', 'bad.ipynb')]
+    assert not [o for o in tmp_path.iterdir() if o.name not in (*'01234', 'bad.ipynb')]
 
 
 def test_wrong_place(table, tmp_path, capsys):

@@ -30,12 +30,13 @@ predict, predict_proba, check, card = model.predict, model.predict_proba, model.
 
 def package(fitted, data, folder, thresholds=None):
     "The package of a model in its barest form"
+    from tlnb.onnx import to_onnx
     exporter = protocol('exporter', fitted.modality)
     folder.mkdir(parents=True)
     meta = dict(classes=fitted.classes, task=fitted.task, target=fitted.prep.target, spec=exporter.spec(fitted, data), reference=exporter.reference(data, fitted),
         threads=exporter.threads, thresholds=thresholds, card='# Card')
     (folder/'model.json').write_text(json.dumps(meta))
-    (folder/'model.onnx').write_bytes(exporter.graph(fitted))
+    (folder/'model.onnx').write_bytes(to_onnx(**exporter.traced(fitted)))
     (folder/'_inputs.py').write_bytes(exporter.light.read_bytes())
     (folder/'_light.py').write_bytes(Path(shared.__file__).read_bytes())
     (folder/'__init__.py').write_text(INIT)
@@ -110,8 +111,8 @@ def odd_picture(i, folder):
 
 
 def test_imports():
-    "Nothing but the standard library, NumPy, onnxruntime and Pillow, also inside functions"
-    allowed = {shared: {'numpy', 'onnxruntime'}, tables: {'numpy'}, pictures: {'numpy', 'PIL'}}
+    "Nothing but the standard library, NumPy, onnxruntime and Pillow, and pyarrow where it is there, also inside functions"
+    allowed = {shared: {'numpy', 'onnxruntime'}, tables: {'numpy', 'pyarrow'}, pictures: {'numpy', 'PIL'}}
     for module,more in allowed.items():
         for o in ast.walk(ast.parse(Path(module.__file__).read_text())):
             names = [a.name for a in o.names] if isinstance(o, ast.Import) else [o.module] if isinstance(o, ast.ImportFrom) else []
@@ -177,16 +178,22 @@ def test_columns_that_are_missing_more_or_called_otherwise(table):
     with pytest.raises(ValueError, match='none of the columns of the model is there: size; known: age'): model_of(table[2]).predict([{'size': 3}])
 
 
-@pytest.mark.parametrize('sep', [',', ';', '\t', '|'])
-def test_a_file_is_read_as_the_library_reads_it(tmp_path, sep):
-    "Delimiter, decimal comma, sentinels, quotes, encoding"
-    frame = hostile()
+@pytest.mark.parametrize('kind', [',', ';', '\t', '|', 'jsonl', 'parquet'])
+def test_a_file_is_read_as_the_library_reads_it(tmp_path, kind):
+    "Delimiter, decimal comma, sentinels, quotes, encoding, types"
+    import decimal
+    frame, path = hostile(), tmp_path/f"rows.{kind if kind.isalpha() else 'csv'}"
     frame.loc[::7, 'money'] = -9
-    frame.to_csv(tmp_path/'rows.csv', index=False, sep=sep, decimal=',' if sep == ';' else '.', na_rep='?', encoding='cp1252')
-    data = load(Recipe.for_tabular(data=tmp_path/'rows.csv', target='income', data_missing=['-9']))
+    frame.loc[::5, 'job'] = '?'
+    if kind == 'parquet':
+        frame = frame.assign(at=pd.to_datetime(frame['at'].str[:10]), cents=[decimal.Decimal(o)/4 for o in range(len(frame))], whole=pd.array([None, 3, -9]*80, 'Int64'), yes=frame.age > 40, word=frame.job.astype('category'))
+        frame.to_parquet(path)
+    elif kind == 'jsonl': frame.to_json(path, orient='records', lines=True)
+    else: frame.to_csv(path, index=False, sep=kind, decimal=',' if kind == ';' else '.', na_rep='?', encoding='cp1252')
+    data = load(Recipe.for_tabular(data=path, target='income', data_missing=['-9']))
     schema = data.kind.prepare(data, data.train)
     inputs = tables.from_spec({**schema.to_dict(), 'missing': ['-9']})
-    [batch] = inputs.batches(tmp_path/'rows.csv')
+    [batch] = inputs.batches(path)
     x,right = inputs.encode(batch), schema.encode(data.frame)
     np.testing.assert_array_equal(x['x_cat'], right[0])
     np.testing.assert_allclose(x['x_cont'], right[1], atol=1e-6)
@@ -197,6 +204,18 @@ def test_bad_files_are_one_line(tmp_path, text, said):
     (tmp_path/'f.csv').write_text(text)
     with pytest.raises(ValueError, match=said) as e: tables.read_file(tmp_path/'f.csv')
     assert '\n' not in str(e.value)
+
+
+def test_parquet_without_pyarrow(table, tmp_path, monkeypatch, capsys):
+    data,_,folder = table
+    data.frame.to_parquet(tmp_path/'rows.parquet')
+    assert len(model_of(folder).predict(tmp_path/'rows.parquet')) == len(data.frame)
+    (tmp_path/'broken.parquet').write_bytes(b'PAR1nothing')
+    with pytest.raises(ValueError, match='broken Parquet'): tables.read_file(tmp_path/'broken.parquet')
+    monkeypatch.setitem(sys.modules, 'pyarrow', None)
+    assert shared.main(model_of(folder), 'cells', [str(tmp_path/'rows.parquet'), '--out', str(tmp_path/'o.csv')]) == 2
+    err = capsys.readouterr().err.splitlines()
+    assert len(err) == 1 and err[0].startswith('cells: Parquet is read by pyarrow, which is not here') and not list(tmp_path.glob('o.csv*'))
 
 
 # Pictures
@@ -236,9 +255,9 @@ def test_networks_for_pictures(library, name, more):
     torch.manual_seed(0)
     fitted = Fitted('vision', 'classification', list('abc'), PicturePrep(64, 'crop', [.5]*3, [.25]*3), build(dict(library=library, name=name, n_out=3, **more)).train())
     exporter = protocol('exporter', 'vision')
-    graph = exporter.graph(fitted)
+    graph = to_onnx(**exporter.traced(fitted))
     assert fitted.model.training
-    if library == 'tlnb': assert exporter.graph(fitted) == graph
+    if library == 'tlnb': assert to_onnx(**exporter.traced(fitted)) == graph
     import onnxruntime as ort
     session,x = ort.InferenceSession(graph), np.random.default_rng(0).integers(0, 255, (7, 3, 64, 64), 'uint8')
     scores,features = session.run(['scores_raw', 'features'], dict(x=x))

@@ -7,7 +7,7 @@ __all__ = ['BINS', 'PSI', 'KS', 'SHARE', 'SHIFT', 'CHANCE', 'WORDS', 'to_scores'
            'summary_of_features', 'drift_of_features', 'compared', 'joined', 'Model', 'flat', 'main', 'write_answers']
 
 # %% ../nbs/40_light.ipynb #e8d5381f
-import csv, json, math, sys, threading
+import csv, json, math, os, sys, threading
 from pathlib import Path
 from statistics import NormalDist
 
@@ -156,34 +156,42 @@ def joined(parts)->dict:
 class Model:
     "A package's network with what turns items into its inputs."
     def __init__(self,
-        folder,     # holds model.json and model.onnx
+        folder,     # holds model.json and the network
         from_spec,  # of the module that knows the modality
+        opened=None,# folder -> what runs its network; None: onnxruntime
     ):
-        self.folder,self._session,self._lock = Path(folder),None,threading.Lock()
+        self.folder,self._opened,self._session,self._lock = Path(folder),opened or self._onnx,None,threading.Lock()
         self.meta = json.loads((self.folder/'model.json').read_text(encoding='utf-8'))
         self.classes,self.task,self.form = self.meta['classes'],self.meta['task'],self.meta['target']
         self.thresholds,self.inputs = self.meta.get('thresholds'),from_spec(self.meta['spec'])
 
     @property
     def session(self):
-        "onnxruntime's, made when it is first needed"
+        "What runs the network, made when it is first needed"
         with self._lock:
             if self._session is None:
-                import onnxruntime as ort
-                options = ort.SessionOptions()
-                options.log_severity_level = 3
-                options.intra_op_num_threads = self.meta.get('threads', 0)
-                self._session = ort.InferenceSession(str(self.folder/'model.onnx'), options, providers=['CPUExecutionProvider'])
+                self._session = self._opened(self.folder)
                 self._wanted = {o.name for o in self._session.get_inputs()}
         return self._session
 
-    def _said(self, x, outputs=('scores_raw',)):
+    def _onnx(self, folder):
+        import onnxruntime as ort
+        options = ort.SessionOptions()
+        options.log_severity_level = 3
+        options.intra_op_num_threads = self.meta.get('threads', 0)
+        return ort.InferenceSession(str(folder/'model.onnx'), options, providers=['CPUExecutionProvider'])
+
+    def raw(self,
+        x,  # name of an input -> array
+        outputs=('scores_raw',), # names of what is asked for; features too
+    )->list:
+        "What the network itself says"
         session = self.session
         return session.run(list(outputs), {k: v for k,v in x.items() if k in self._wanted})
 
     def _scores(self, batch):
         views = self.inputs.views(self.inputs.encode(batch))
-        found = [to_scores(self._said(o)[0], self.form) for o in views]
+        found = [to_scores(self.raw(o)[0], self.form) for o in views]
         return sum(found)/len(found)
 
     def predict_proba(self,
@@ -233,7 +241,7 @@ def _check(self,
     for part in self.inputs.batches(batch):
         x = self.inputs.encode(part)
         values.append(self.inputs.values(x, part))
-        if wanted: features.append(self._said(x, ['features'])[0])
+        if wanted: features.append(self.raw(x, ['features'])[0])
     if not values: raise ValueError('nothing to check: the batch has no item')
     return compared(self.meta['reference'], joined(values), np.concatenate(features) if wanted else None)
 
@@ -267,9 +275,14 @@ def main(
         items = o.data[0] if len(o.data) == 1 else o.data
         if o.check: print(json.dumps(model.check(items), indent=1)); return 0
         if not o.out: write_answers(model, items, sys.stdout, o.json); return 0
-        with open(o.out, 'w', encoding='utf-8', newline='') as to: write_answers(model, items, to, o.json)
+        part = f'{o.out}.part'
+        try:
+            with open(part, 'w', encoding='utf-8', newline='') as to: write_answers(model, items, to, o.json)
+            os.replace(part, o.out)
+        finally:
+            if os.path.exists(part): os.remove(part)
         return 0
-    except (ValueError, OSError) as e:
+    except (ValueError, OSError, ImportError) as e:
         print(f'{name}: {e}', file=sys.stderr)
         return 2
 

@@ -36,19 +36,22 @@ class Both(nn.Module):
 
 # %% ../nbs/41_onnx.ipynb #abba5c7b
 def differs(
-    graph:bytes,  # ONNX
+    session,      # of onnxruntime, or a `Replay`
     both,         # the module that it was made from
     inputs,       # tensors by name
 )->float:
     "Largest difference of an output, in units of the largest"
-    import onnxruntime as ort
-    options = ort.SessionOptions(); options.log_severity_level = 3
-    session = ort.InferenceSession(graph, options, providers=['CPUExecutionProvider'])
     wanted = {o.name for o in session.get_inputs()}
     found = session.run(['scores_raw', 'features'], {k: v.numpy() for k,v in inputs.items() if k in wanted})
     with torch.no_grad(): right = [o.numpy() for o in both(*inputs.values())]
     if any(a.shape != b.shape for a,b in zip(found, right)): return np.inf
     return max(float(np.abs(a - b).max()/max(1., np.abs(b).max())) for a,b in zip(found, right))
+
+# %% ../nbs/41_onnx.ipynb #8fe65aeb
+def _session(graph:bytes):
+    import onnxruntime as ort
+    options = ort.SessionOptions(); options.log_severity_level = 3
+    return ort.InferenceSession(graph, options, providers=['CPUExecutionProvider'])
 
 # %% ../nbs/41_onnx.ipynb #27d221a0
 @contextmanager
@@ -72,6 +75,7 @@ def to_onnx(
     names,        # of the inputs
     used=None,    # those that it looks at; None: all
     before=None,  # what is done to its input first; becomes part of the graph
+    varies=None,  # name of an input -> its dimensions, beside that of the items, that may have any length
 )->bytes:
     "The network as ONNX: outputs scores_raw and features, any number of items; `SourceError` where ONNX cannot carry it rightly"
     both,to = Both(copy.deepcopy(model).cpu().to(memory_format=torch.contiguous_format).eval(), before).eval(),io.BytesIO()
@@ -81,9 +85,10 @@ def to_onnx(
     try:
         with warnings.catch_warnings(), torch.no_grad(), _stretched():
             warnings.simplefilter('ignore')
-            axes = {k: {0: 'n'} for k in [*(used or names), 'scores_raw', 'features']}
+            axes = {k: {0: 'n', **{i: f'{k}_{i}' for i in (varies or {}).get(k, ())}} for k in [*(used or names), 'scores_raw', 'features']}
             torch.onnx.export(both, draw(2), to, dynamo=False, input_names=names, output_names=['scores_raw', 'features'], dynamic_axes=axes, opset_version=OPSET)
-            off = max(differs(to.getvalue(), both, dict(zip(names, draw(n)))) for n in (1, 5))
+            session = _session(to.getvalue())
+            off = max(differs(session, both, dict(zip(names, draw(n)))) for n in (1, 5))
     except Exception as e: raise SourceError('ONNX cannot carry this network', f'{name}: {" ".join(str(e).split())[:120]}', 'choose another source or another vision.size') from e
     finally: torch.random.set_rng_state(state)
     if not off <= CLOSE: raise SourceError('ONNX does not carry this network rightly', f'{name}: outputs differ by {off:.2g}', 'choose another source or another vision.size')

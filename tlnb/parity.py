@@ -34,15 +34,16 @@ with open(f'{place}/answers.json', 'w') as f: json.dump([o.get('labels', o.get('
 
 # %% ../nbs/43_parity.ipynb #c2e0ef9b
 def package_says(
-    folder,  # of the package's module: holds __init__.py, model.onnx, model.json
+    folder,  # of the package's module: holds __init__.py, model.json and its network
     items,   # rows as dicts, or paths and pictures
 )->tuple[np.ndarray, list]:
-    "Scores [n, classes] and answers (a label, labels, or a value) of a package, in a process without torch; `GateError` where it breaks"
+    "Scores [n, classes] and answers (a label, labels, or a value) of a package, in a process without torch unless its network is one for torch; `GateError` where it breaks"
     folder = Path(folder).resolve()
+    blocked = [o for o in BLOCKED if (folder/'model.onnx').is_file() or o not in ('torch', 'safetensors')]
     with tempfile.TemporaryDirectory() as place:
         told = [_kept(o, Path(place)/f'{i}.png') for i,o in enumerate(items)]
         (Path(place)/'items.json').write_text(json.dumps(told), encoding='utf-8')
-        command = [sys.executable, '-I', '-B', '-c', _CHILD, str(folder.parent), folder.name, place, ','.join(BLOCKED)]
+        command = [sys.executable, '-I', '-B', '-c', _CHILD, str(folder.parent), folder.name, place, ','.join(blocked)]
         done = subprocess.run(command, capture_output=True, text=True, cwd=place, env={k: v for k,v in os.environ.items() if not k.startswith('PYTHON')})
         if done.returncode: raise GateError('the package breaks', (done.stderr.strip().splitlines() or ['it says nothing'])[-1][:200], 'see the judged rows, or report it')
         return np.load(f'{place}/scores.npy'), json.loads((Path(place)/'answers.json').read_text())

@@ -10,25 +10,24 @@ from pathlib import Path
 
 import numpy as np
 
-from ..onnx import to_onnx
 from . import light
 
 # %% ../../nbs/tabular/42_exporter.ipynb #1ea2d5a8
 class TabularExporter:
     "What a package for tables is made of."
-    name,light,requires = 'tabular',Path(light.__file__),['numpy>=1.26', 'onnxruntime>=1.17']
+    name,light,requires = 'tabular',Path(light.__file__),['numpy>=1.26']
     threads = 1 # a table's network is too small for more
 
-    def graph(self,
+    def traced(self,
         fitted,  # `Fitted`
-    )->bytes:
-        "The network as ONNX: x_cat and x_cont to scores_raw and features; `SourceError` where that is not the same"
+    )->dict:
+        "What `to_onnx` and `to_record` are called with: x_cat and x_cont become scores_raw and features"
         import torch
         cats,conts = fitted.prep.cats,fitted.prep.inputs
         top = torch.tensor([len(c.categories) for c in cats], dtype=torch.int64)
         def draw(n): return ((torch.rand(n, len(cats))*(top + 1)).long(), torch.randn(n, len(conts)))
         used = [k for k,there in dict(x_cat=cats, x_cont=conts).items() if there]
-        return to_onnx(fitted.model, draw, ['x_cat', 'x_cont'], used)
+        return dict(model=fitted.model, draw=draw, names=['x_cat', 'x_cont'], used=used)
 
     def spec(self,
         fitted,   # `Fitted`

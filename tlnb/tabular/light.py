@@ -135,23 +135,27 @@ def _delimiter(text)->str:
         return (widths.count(most)/len(widths), most) if most > 1 else (0, 1)
     return max(',;\t|', key=even)
 
-def _text(path)->str:
-    data = open(os.path.expanduser(path), 'rb').read()
+def _data(path)->bytes:
+    with open(os.path.expanduser(path), 'rb') as f: return f.read()
+
+def _text(data)->str:
     try: return data.decode('utf-8-sig')
     except UnicodeDecodeError: return data.decode('utf-16' if data[:2] in (b'\xff\xfe', b'\xfe\xff') else 'cp1252', 'replace')
 
 # %% ../../nbs/tabular/10_light.ipynb #2b487b57
 def read_file(
-    path,        # CSV, TSV, JSON or JSON Lines
+    path,        # CSV, TSV, JSON, JSON Lines or Parquet
     missing=(),  # further values that mean missing
 )->dict:
     "Columns of a file: name to cells; `ValueError` of one line where it cannot be read"
-    try: text = _text(path)
+    try: data = _data(path)
     except OSError as e: raise ValueError(f'cannot be read: {path} ({e.strerror})') from None
+    if data.startswith(b'PAR1'): return _present(_parquet(data, path), missing)
+    text = _text(data)
     if text.lstrip()[:1] in ('[', '{'):
         try: rows = json.loads(text) if text.lstrip()[0] == '[' else [json.loads(o) for o in text.splitlines() if o.strip()]
         except ValueError: raise ValueError(f'no JSON: {path}; give a list of rows, or one row a line') from None
-        return to_columns(rows)
+        return _present(to_columns(rows), missing)
     text = text.replace('\r\n', '\n').replace('\r', '\n')
     if not text.strip(): raise ValueError(f'the file is empty: {path}')
     d = _delimiter(text)
@@ -169,6 +173,27 @@ def _cells(cells, missing, comma)->list:
     there = [o for o in cells if o is not None]
     comma = comma and any(',' in o for o in there) and all(COMMA.fullmatch(o) or NUMBER.fullmatch(o) for o in there)
     return [o and o.replace(',', '.') for o in cells] if comma else cells
+
+def _present(columns, missing)->dict:
+    "Columns of a file that has types, None where a value means missing"
+    gone = {n for o in missing if (n := number(o)) == n}
+    def means_missing(o):
+        if isinstance(o, str): o = ' '.join(o.split())
+        return o in MISSING or o in missing or number(o) in gone
+    return {k: [None if is_nothing(o) or not isinstance(o, (list, dict)) and means_missing(o) else o for o in v] for k,v in columns.items()}
+
+def _parquet(data, path)->dict:
+    "Columns of a Parquet file, read by pyarrow"
+    try: import pyarrow as pa, pyarrow.parquet as pq
+    except ImportError: raise ValueError(f'Parquet is read by pyarrow, which is not here: {path}; pip install pyarrow, or give CSV or JSON Lines') from None
+    def cells(c):
+        if pa.types.is_decimal(c.type): c = c.cast(pa.float64())
+        if pa.types.is_timestamp(c.type): c = c.cast(pa.timestamp('us', c.type.tz), safe=False)
+        return c.to_pylist()
+    try:
+        table = pq.read_table(io.BytesIO(data))
+        return {' '.join(n.split()): cells(table[n]) for n in table.column_names}
+    except Exception as e: raise ValueError(f'broken Parquet: {path} ({str(e)[:80]})') from None
 
 def to_columns(rows)->dict:
     "Rows, each a dict, as columns; a cell that a row lacks is missing"

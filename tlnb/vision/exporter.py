@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 
-from ..onnx import to_onnx
 from . import light
 
 # %% ../../nbs/vision/42_exporter.ipynb #37affc7f
@@ -19,16 +18,16 @@ SAMPLE = 2000  # training pictures that the reference is made from
 
 class VisionExporter:
     "What a package for pictures is made of."
-    name,light,requires = 'vision',Path(light.__file__),['numpy>=1.26', 'onnxruntime>=1.17', 'pillow>=11']
+    name,light,requires = 'vision',Path(light.__file__),['numpy>=1.26', 'pillow>=11']
     threads = 0 # as many as there are
 
-    def graph(self,
+    def traced(self,
         fitted,  # `Fitted`
-    )->bytes:
-        "The network as ONNX: x, uint8, to scores_raw and features; `SourceError` where that is not the same"
+    )->dict:
+        "What `to_onnx` and `to_record` are called with: x, uint8, becomes scores_raw and features"
         import torch
         size = fitted.prep.size
-        return to_onnx(fitted.model, lambda n: (torch.randint(0, 256, (n, 3, size, size), dtype=torch.uint8),), ['x'], before=fitted.prep.normalise)
+        return dict(model=fitted.model, draw=lambda n: (torch.randint(0, 256, (n, 3, size, size), dtype=torch.uint8),), names=['x'], before=fitted.prep.normalise)
 
     def spec(self,
         fitted,   # `Fitted`
