@@ -27,8 +27,6 @@ class StopBank(Exception): "Somebody asked to stop while rows were computed; the
 
 class Bank:
     "An array for each row of a dataset: `bank(rows)` gives [len(rows), ...]."
-    CHUNK = 64
-
     def __init__(self,
         rows,          # row numbers that the bank is for
         compute,       # (row numbers) -> array [n, ...], always the same for the same rows
@@ -36,25 +34,26 @@ class Bank:
         limit:float=10e9, # bytes that all banks beside it may take; a bank larger than that is not kept
         stop=None,     # () -> bool, asked after each chunk
         progress=None, # (chunks done, of how many) -> None
+        chunk:int=64,  # rows computed together
     ):
         self.rows,self.compute,self.stop,self.progress = np.unique(np.asarray(rows, 'int64')),compute,stop,progress
-        self.folder,self.limit,self.array,self._done = folder and Path(folder),limit,None,None
-        self.chunks = -(-len(self.rows)//self.CHUNK)
+        self.folder,self.limit,self.array,self._done,self.chunk = folder and Path(folder),limit,None,None,chunk
+        self.chunks = -(-len(self.rows)//self.chunk)
 
     def __call__(self, rows)->np.ndarray:
         "What is kept of these rows, computed where it is missing; `StoreError` where the disk refuses"
         at = np.searchsorted(self.rows, rows)
         if len(at) and (at.max() >= len(self.rows) or (self.rows[at] != rows).any()): raise KeyError('a row that this bank is not for')
-        self.ensure(at//self.CHUNK)
+        self.ensure(at//self.chunk)
         return np.array(self.array[at]) if self.array is not None else self._fresh(at)
 
-    def span(self, chunk)->slice: return slice(chunk*self.CHUNK, min((chunk + 1)*self.CHUNK, len(self.rows)))
+    def span(self, chunk)->slice: return slice(chunk*self.chunk, min((chunk + 1)*self.chunk, len(self.rows)))
 
 # %% ../nbs/12_bank.ipynb #0d05f2d1
 def _fresh(self, at):
     "Rows of a bank that is too large to keep"
-    out = {c: self.compute(self.rows[self.span(c)]) for c in np.unique(at//self.CHUNK)}
-    return np.stack([out[i//self.CHUNK][i % self.CHUNK] for i in at])
+    out = {c: self.compute(self.rows[self.span(c)]) for c in np.unique(at//self.chunk)}
+    return np.stack([out[i//self.chunk][i % self.chunk] for i in at])
 
 def ensure(self,
     chunks=None, # numbers of chunks; None: all
@@ -76,7 +75,7 @@ def _open(self):
         said = json.loads((self.folder/'about.json').read_text())
         shape = len(self.rows), *said['shape']
         done = np.fromfile(self.folder/'done', np.uint8, self.chunks).astype(bool)
-        if said['rows'] != len(self.rows) or len(done) != self.chunks or (self.folder/'data').stat().st_size != np.prod(shape)*np.dtype(said['dtype']).itemsize: return False
+        if said['rows'] != len(self.rows) or said.get('chunk', 64) != self.chunk or len(done) != self.chunks or (self.folder/'data').stat().st_size != np.prod(shape)*np.dtype(said['dtype']).itemsize: return False
         self.array,self._done = np.memmap(self.folder/'data', said['dtype'], 'r', shape=shape),done
     except (OSError, ValueError, KeyError, TypeError): return False
     return True
@@ -91,13 +90,13 @@ def _begin(self, first):
     trim(self.folder.parent, self.limit - size, self.folder)
     for name,n in (('data', size), ('done', self.chunks)):
         with open(self.folder/name, 'wb') as f: f.truncate(n)
-    atomic_write(self.folder/'about.json', json.dumps(dict(rows=len(self.rows), shape=first.shape[1:], dtype=str(first.dtype))))
+    atomic_write(self.folder/'about.json', json.dumps(dict(rows=len(self.rows), shape=first.shape[1:], dtype=str(first.dtype), chunk=self.chunk)))
     return self._open()
 
 def _write(self, c, out):
     "Put a chunk on disk, then mark it as done"
     out = np.ascontiguousarray(out)
-    for name,offset,data in (('data', c*self.CHUNK*out[0].nbytes, out.tobytes()), ('done', int(c), b'\x01')):
+    for name,offset,data in (('data', c*self.chunk*out[0].nbytes, out.tobytes()), ('done', int(c), b'\x01')):
         with open(self.folder/name, 'r+b') as f:
             f.seek(offset); f.write(data); f.flush(); os.fsync(f.fileno())
 
