@@ -15,7 +15,9 @@ from pathlib import Path
 import numpy as np
 
 # %% ../../nbs/vision/12_looks.ipynb #d1eb3988
+from ..bank import trim
 from ..errors import DataError, StoreError
+from ..progress import Counted
 from ..store import atomic_write
 from .picture import DOTS, decode_picture, dots, exact, open_picture, read_picture
 
@@ -99,6 +101,7 @@ def _recall(paths, stats, known, looks)->np.ndarray:
 def looks(
     paths,       # absolute paths of picture files
     cache=None,  # file in which looks are kept; None: only this process remembers
+    limit=None,  # bytes that all such files beside it may take, the longest unused go first; None: any
 )->np.ndarray:
     "One `LOOK` per path"
     paths = [os.fspath(o) for o in paths]
@@ -112,15 +115,19 @@ def looks(
     try: _look_at_all(paths, stats, left, out)
     finally:
         if left and cache is not None: _keep(cache, *_finished(paths, out))
+    if cache is not None:
+        with suppress(OSError): os.utime(cache)
+        if limit is not None and left: trim(Path(cache).parent, limit, Path(cache))
     if len(_known) > MOST_KNOWN: _known.clear()
     _known.update((o, (out, i)) for i,o in enumerate(paths))
     return out
 
 # %% ../../nbs/vision/12_looks.ipynb #031667f6
 def _look_at_all(paths, stats, left, out):
+    said = Counted('Pictures looked at', len(left))
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
         try:
-            for i,look in zip(left, pool.map(lambda i: look_at(paths[i], stats[i]), left)): out[i] = look
+            for n,(i,look) in enumerate(zip(left, pool.map(lambda i: look_at(paths[i], stats[i]), left)), 1): out[i] = look; said(n)
         except BaseException: pool.shutdown(wait=False, cancel_futures=True); raise
 
 def _finished(paths, out):

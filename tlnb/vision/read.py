@@ -26,7 +26,7 @@ from ..dataset import SIDES, Reading, completed
 from ..errors import DataError, RecipeError, TlnbError, nearest
 from ..store import cache_folder, disk_errors
 from ..tables import read_table
-from ..target import condition
+from ..target import condition, guess_task, names_in, separator_of
 from .looks import looks
 from ..zips import is_zip, unpack
 
@@ -253,7 +253,7 @@ def _find(recipe)->tuple[Items, object, dict]:
         raise DataError('no such folder, file or embedded data', path.replace('\0', '?'), nearest(os.path.basename(full), known))
     if os.path.isdir(full): items, recipe = _folder_or_table(full, recipe)
     elif is_zip(full):
-        root, others = unpack(full, cache/'zips', (*SUFFIXES, *UNREAD, *TABLES))
+        root, others = unpack(full, cache/'zips', (*SUFFIXES, *UNREAD, *TABLES), recipe.run.cache_gb*1e9)
         items, recipe = _folder_or_table(str(root), recipe, others, inside=True)
         items.found['format'] = f'a zip: {items.found["format"]}'
     else: items, recipe = _listed(full, recipe)
@@ -275,10 +275,21 @@ def _decided(items, recipe)->tuple[Items, list]:
     done = apply_choices(read_choices(path), items.names, items.labels)
     items = replace(items, found=dict(items.found))
     if not done.kept: raise DataError('no picture is left', f'{path} takes out every one', 'mend that file')
+    fresh = _fresh(items, done, d)
     items.labels, items.found['choices'] = done.labels, f'{done} ({path.name})'
-    notes = [DataWarning('unreadable_file', f'{count(len(done.unknown), "choice")} about pictures that are not there: passed over', len(done.unknown),
+    notes = [DataWarning('class_too_small', f'{count(len(fresh), "class")} that only {path.name} names', len(fresh), some(f'{_plainly(k)!r}: {count(n, "picture")}' for k,n in fresh.items()),
+        f'nothing needs to be done where that is meant; a slip of the pen is mended in {path.name}')] if fresh else []
+    notes += [DataWarning('unreadable_file', f'{count(len(done.unknown), "choice")} about pictures that are not there: passed over', len(done.unknown),
         some(map(_plainly, done.unknown)), f'nothing needs to be done, or take these rows out of {path.name}')] if done.unknown else []
     return _part(items, done.kept), notes
+
+def _fresh(items, done, d)->dict:
+    "Classes that come from choices alone, and how many pictures have each"
+    between = separator_of(d)
+    known = {n for o in items.labels for n in names_in(o or '', between or '\0')}
+    now = Counter(n for i in done.kept for n in names_in(done.labels[i] or '', between or '\0'))
+    if d.task == 'regression' or d.positive or not between and guess_task(_labels(items, d)) == 'regression': return {}
+    return {k: n for k,n in now.items() if k not in known}
 
 def _part(items, at)->Items:
     "Some of the items"
@@ -320,9 +331,9 @@ def _labels(items, d)->pd.Series:
     comma = items.found.get('delimiter') not in (None, 'comma')
     return typed([o or '' for o in items.labels], d.missing, comma).rename(items.target)
 
-def _before(items, cache, d)->Reading:
+def _before(items, looked, d)->Reading:
     "What decides who is judged, as it was before choices were made"
-    items, seen, _ = _readable(items, looks(items.paths, cache))
+    items, seen, _ = _readable(items, looked(items.paths))
     return Reading(pd.DataFrame({'path': pd.Series(items.paths, dtype=object)}), _labels(items, d), pd.DataFrame(index=range(len(seen))),
         ids=items.names, cluster=items.frame[d.group] if d.group else None)
 
@@ -334,8 +345,9 @@ def read(
     first, (items, notes) = items, _decided(items, recipe)
     d = recipe.data
     cache = cache_folder(recipe)/'looks'/f'{key_of(os.path.abspath(os.path.expanduser(d.path)), d.path in EMBEDDED)}.npz'
-    before = _before(first, cache, d) if items is not first else None
-    items, seen, bad = _readable(items, looks(items.paths, cache))
+    looked = lambda paths: looks(paths, cache, recipe.run.cache_gb*1e9)
+    before = _before(first, looked, d) if items is not first else None
+    items, seen, bad = _readable(items, looked(items.paths))
     groups = pd.DataFrame({c: group_names(items.frame[c]) for c in d.sensitive or []}, index=range(len(seen)))
     cluster = items.frame[d.group] if d.group else None
     return Reading(pd.DataFrame({'path': pd.Series(items.paths, dtype=object)}), _labels(items, d), groups,
