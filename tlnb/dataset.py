@@ -31,12 +31,17 @@ _registry = {
     ('featurizer', 'vision'): 'tlnb.vision.carry:VisionFeaturizer',
     ('masker', 'vision'): 'tlnb.vision.masker:VisionMasker',
     ('preview', 'vision'): 'tlnb.vision.preview:augmented',
+    ('modality', 'text'): 'tlnb.text.modality:TextModality',
+    ('featurizer', 'text'): 'tlnb.text.carry:TextFeaturizer',
+    ('masker', 'text'): 'tlnb.text.masker:TextMasker',
+    ('exporter', 'text'): 'tlnb.text.exporter:TextExporter',
     ('exporter', 'tabular'): 'tlnb.tabular.exporter:TabularExporter',
-    ('exporter', 'vision'): 'tlnb.vision.exporter:VisionExporter'}
+    ('exporter', 'vision'): 'tlnb.vision.exporter:VisionExporter',
+    ('runtime', 'onnx'): 'tlnb.onnx:to_onnx'}
 
 # %% ../nbs/12_dataset.ipynb #2d81d9d3
 def register(
-    kind:str,   # modality, featurizer, masker, preview or exporter
+    kind:str,   # modality, featurizer, masker, preview, exporter or runtime
     name:str,   # name of the modality
     target,     # "module:attribute", imported when needed, or the object; a class is instantiated
 ):
@@ -45,7 +50,7 @@ def register(
 
 # %% ../nbs/12_dataset.ipynb #b3113795
 def protocol(
-    kind:str,   # modality, featurizer, masker, preview or exporter
+    kind:str,   # modality, featurizer, masker, preview, exporter or runtime
     name:str,   # name of the modality
 )->object:
     "The implementation that is registered; `RecipeError` where there is none"
@@ -71,6 +76,7 @@ class Modality(Protocol):
     def score(self, model, prep, frame)->np.ndarray: "Raw rows to probabilities [n, classes], or to predictions [n, 1]"
     def simple(self, task, seed)->dict: "Estimators without a network by name, each with `.fit(frame, y)` and `.score(frame)`"
     def restore(self, prep:dict): "Preprocessing out of its plain form"
+    # One for which few labels, or none, may be enough has `arms`: names of arms that are tried wherever it is used
     # A modality whose rows are no table to look at also has `show(dataset, rows)`: `Html` of these rows, each with its target
     # One whose cells only say where an item lies also has `contents(frame)`: a text per row, equal where items are, in every dataset
 
