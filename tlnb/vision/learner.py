@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['LEVELS', 'Augment', 'augment_view', 'FrozenNorm', 'side_at', 'Grow', 'freezes_norm', 'callbacks', 'Pictures',
-           'batch_size', 'device_of', 'at_once', 'vision_learner', 'scores_of', 'score_pictures']
+           'batch_size', 'at_once', 'vision_learner', 'scores_of', 'score_pictures']
 
 # %% ../../nbs/vision/14_learner.ipynb #8f161136
 import random
@@ -16,7 +16,6 @@ from torch.nn import functional as F
 
 # %% ../../nbs/vision/14_learner.ipynb #042aa645
 from fastai.callback.core import Callback
-from fastai.callback.fp16 import AMPMode, MixedPrecision
 from fastai.callback.mixup import CutMix, MixUp
 from fastai.data.core import DataLoaders
 from fastai.learner import Learner
@@ -24,6 +23,7 @@ from fastai.torch_core import TensorImage
 from fastai.vision.augment import aug_transforms
 
 # %% ../../nbs/vision/14_learner.ipynb #eae9f259
+from ..devices import device_of, evaluating, mixed
 from ..loaders import BatchLoader
 from ..outputs import as_target, loss_of, to_scores
 from .net import check_size, has_norm
@@ -105,8 +105,7 @@ def callbacks(
     "What the recipe asks for"
     v = recipe.vision
     out = [FrozenNorm()]*freezes_norm(recipe, model, n) + [Grow(size)]*v.grow + dict(none=[], mixup=[MixUp()], cutmix=[CutMix()])[v.mix]
-    if device.type == 'cuda': out.append(MixedPrecision(AMPMode.BF16 if torch.cuda.is_bf16_supported() else AMPMode.FP16))
-    return out
+    return out + mixed(device)
 
 # %% ../../nbs/vision/14_learner.ipynb #27b93d54
 class Pictures:
@@ -127,12 +126,6 @@ def batch_size(
     bs = bs or int(2**np.clip(np.floor(np.log2(max(n, 1)/5)), 4, 6))
     while n > 2 and n % bs == 1: bs += 1
     return bs
-
-def device_of(
-    name:str,  # auto, cpu, cuda or mps
-)->torch.device:
-    "Where to train: auto is a GPU of NVIDIA's where there is one"
-    return torch.device(('cuda' if torch.cuda.is_available() else 'cpu') if name == 'auto' else name)
 
 def at_once(
     size:int,  # pixels of a side
@@ -165,13 +158,6 @@ def vision_learner(
         cbs=callbacks(recipe, model, n, prep.size, device))
 
 # %% ../../nbs/vision/14_learner.ipynb #7e111cb2
-@contextmanager
-def _evaluating(model):
-    was = model.training
-    with torch.no_grad():
-        try: yield model.eval()
-        finally: model.train(was)
-
 def scores_of(
     model,            # network; it is left in the mode that it was in
     prep:PicturePrep, # its preprocessing
@@ -179,7 +165,7 @@ def scores_of(
 )->np.ndarray:
     "Probabilities [n, classes], or predictions [n, 1] in units of the target; float64"
     device,out = next(model.parameters()).device,[np.zeros((0, model.arch['n_out']))]
-    with _evaluating(model.to(device, memory_format=torch.channels_last)):
+    with evaluating(model.to(device, memory_format=torch.channels_last)):
         for x in batches:
             x = prep.normalise(torch.from_numpy(x).to(device)).contiguous(memory_format=torch.channels_last)
             found = [to_scores(model(o), prep.target) for o in ((x, x.flip(3)) if prep.tta else (x,))]
