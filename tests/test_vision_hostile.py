@@ -78,6 +78,12 @@ def test_mutated_pictures(start, tmp_path):
         try: feed(seed, tmp_path)
         except Exception as e: raise AssertionError(f'picture {seed} (TLNB_FUZZ_SEED={seed}): {type(e).__name__}: {e}') from e
 
+def test_numbers_at_the_end_of_their_range(tmp_path):
+    Image.fromarray(np.array([[-3e38, 3e38]], 'float32')).save(tmp_path/'x.tif')
+    with warnings.catch_warnings():
+        warnings.simplefilter('error')
+        assert np.asarray(open_picture(tmp_path/'x.tif'))[0, :, 0].tolist() == [0, 255]
+
 def test_a_folder_of_mutated_pictures(tmp_path):
     "The same in a data set: what is not among the rows is named"
     for seed in range(120):

@@ -49,7 +49,7 @@ def _quiet():
 # %% ../../nbs/vision/10_light.ipynb #1e66efb3
 def _deep(image)->Image.Image:
     "A picture of more than 8 bits a channel as 8 bits"
-    a = np.nan_to_num(np.asarray(image).astype(np.float32), nan=0., posinf=0., neginf=0.)
+    a = np.nan_to_num(np.asarray(image).astype(np.float64), nan=0., posinf=0., neginf=0.)
     low, high = float(a.min()), float(a.max())
     if image.mode.startswith('I;16') or image.mode == 'I' and low >= 0 and 255 < high <= 65535: a = a/257
     elif image.mode == 'F' and low >= 0 and high <= 1: a = a*255
