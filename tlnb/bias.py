@@ -13,9 +13,10 @@ import pandas as pd
 from .before import MOST_CELLS, change, draw_both, draw_errors
 from .errors import DataError, GateError, RecipeError, nearest
 from .gaps import gap_interval, gap_p, holm, interval, ratio_interval, sweep, widest, widest_ratio
-from .groups import attributes, pool
+from .groups import attributes, group_names, pool
 from .html import VERDICT, Html, badge, svg, table, to_html, verdict as told
 from .measures import Measured
+from .readout import MOST, proxies, readout
 from .recipe import Recipe
 from .target import said as yes
 
@@ -162,7 +163,24 @@ def _page(d, fig):
     notes = ''.join(f'<li>{to_html(o)}</li>' for o in [*([units] if numbers else []), *d['notes'], *d['undecided']])
     signed = f" gate overridden: {d['gate']['reason']}" if d['verdict']=='fail' and d['gate']['reason'] else ''
     return Html(f"<div class='tlnb'>{badge('bias: ' + d['verdict'], _KIND[d['verdict']])}{to_html(signed)}{picture}{_gaps_table(d, numbers)}{_groups_table(d['groups'], d.get('labels'))}"
-        f"{_before_table(d.get('context'))}{_chosen(d)}<ul>{notes}</ul></div>")
+        f"{_mitigated(d.get('mitigation'))}{_before_table(d.get('context'))}{_seen(d)}{_chosen(d)}<ul>{notes}</ul></div>")
+
+def _mitigated(m):
+    "What a mitigation did and what it cost"
+    if not m: return ''
+    rows = [[a['attribute'], a['metric'].replace('_', ' '), *(f"{_value(o)} ({_span(o['interval'])}), {o['verdict']}" for o in (b, a))] for b,a in zip(m['before']['gaps'], m['after']['gaps'])]
+    lo,hi = m['cost']['interval']
+    told = (f"Mitigation: {m['method'].replace('_', ' ')}, strength {m['strength']:g}, chosen on {m['chosen_on']}. On the judged rows it costs {m['cost']['value']:+.3f} accuracy ({lo:+.3f} to {hi:+.3f}): "
+        f"{m['before']['accuracy']:.3f} without, {m['after']['accuracy']:.3f} with it.")
+    more = 'Columns left out: ' + ', '.join(m['dropped']) if m.get('dropped') else ''
+    if m.get('thresholds'): more = f"Thresholds by {m['thresholds']['attribute']}: " + ', '.join(f'{k} {v:.3f}' for k,v in m['thresholds']['groups'].items())
+    return f'<p>{to_html(told)}</p><p>{to_html(more)}</p>' + table(rows, ['attribute', 'gap', 'without', 'with'], 'What the mitigation did')
+
+def _seen(d):
+    "How well the attribute can be read out"
+    rows = [[o['attribute'], f"features of {o['of']}", f"{o['value']:.3f} ({_span(o['interval'])})"] for o in d.get('readable', [])]
+    rows += [[o['attribute'], f"column {o['column']}", f"{o['value']:.3f} ({_span(o['interval'])})" + (', a proxy' if o['proxy'] else '')] for o in d.get('proxies', [])]
+    return table(rows, ['attribute', 'out of', 'area under the curve, 95 % interval'], 'How well the attribute can be read out: 0.5 not at all, 1 always (cross-validated)') if rows else ''
 
 def _before_table(context):
     "Gaps of the labels and of other models, and what became of them"
@@ -312,13 +330,56 @@ def check_bias(
     else:
         ds,rows = run.dataset,run.dataset.judged
         columns = pd.DataFrame({c: np.asarray(_column(ds, c), dtype=object)[rows] for c in by})
-        arm,seed = run.best
-        said = run.predictions(arm, seed)['judged']
-        info = judge(ds.y[rows], _answers(said, ds), columns, ds.classes, run.recipe.bias, seed, f'{arm}, seed {seed}', said if ds.classes else None)
-        info['context'] = compared(ds.y[rows], _answers(said, ds), {o: _answers(run.predictions(o, seed)['judged'], ds) for o in _beside(run, arm, seed)}, columns,
-                                   ds.classes, run.recipe.bias, seed)
+        info = _of_run(run, columns)
     run.folder.write_json('bias.json', info)
     return BiasReport(info, run.folder.path)
+
+def _of_run(run, columns):
+    "Verdict of the model that the run stands for, what was there before it, and what its mitigation did"
+    from tlnb.remedy import remedied # brings what trains along: nobody needs it for predictions that are there
+    ds,rows,r,(arm,seed) = run.dataset,run.dataset.judged,run.recipe.bias,run.best
+    y,said,mended = ds.y[run.dataset.judged],run.predictions(arm, seed)['judged'],remedied(run)
+    p = _answers(said, ds) if mended is None else mended['after']
+    info = judge(y, p, columns, ds.classes, r, seed, f'{arm}, seed {seed}', said if ds.classes else None)
+    others = {o: _answers(run.predictions(o, seed)['judged'], ds) for o in _beside(run, arm, seed)}
+    if mended:
+        was = judge(y, mended['before'], columns, ds.classes, r, seed, f'{arm}, seed {seed}, without mitigation')
+        info['mitigation'] = _mitigation(mended, y, was, info)
+        others['without mitigation'] = mended['before']
+    elif r.mitigation not in (None, 'none'): info['notes'].append(f'{r.mitigation} changed nothing: {arm.replace("_", " ")} learns nothing')
+    return {**info, 'context': compared(y, p, others, columns, ds.classes, r, seed), **_read_out(run, columns, rows, arm, seed)}
+
+def _mitigation(m, y, was, now):
+    "What a mitigation did, as report.json has it"
+    from tlnb.remedy import cost
+    right = (m['before'] == y,m['after'] == y)
+    brief = lambda d: [{k: o[k] for k in ('attribute', 'metric', 'value', 'interval', 'verdict')} for o in d['gaps']]
+    before,after = (dict(accuracy=float(o.mean()), verdict=d['verdict'], gaps=brief(d)) for o,d in zip(right, (was, now)))
+    return dict({k: v for k,v in m.items() if k not in ('before', 'after')}, before=before, after=after, cost=cost(*right))
+
+# %% ../nbs/33_bias.ipynb #a15c0511
+def _read_out(run, columns, rows, arm, seed):
+    "`readable`: of the source's features and the model's; `proxies`: of the columns of a table"
+    ds,out = run.dataset,dict(readable=[], proxies=[])
+    seen = dict(_features(run, rows, arm, seed))
+    for c in columns:
+        names = group_names(columns[c])
+        for who,(some,x) in seen.items():
+            if found := readout(x, names[some], np.asarray(ds.cluster)[rows][some], seed=seed): out['readable'].append(dict(attribute=str(c), of=who, **found))
+        if ds.modality == 'tabular' and len(ds.frame) >= rows.max():
+            out['proxies'] += [dict(attribute=str(c), **o) for o in proxies(ds.frame.iloc[rows], names, str(c), seed)[:10]]
+    return out
+
+def _features(run, rows, arm, seed):
+    "(whose, (positions among the rows, features)) of source and model, of `MOST` rows at most"
+    if not hasattr(run, 'fitted'): return
+    from tlnb.features import feature_bank
+    from tlnb.probe import features_of
+    from tlnb.work import alone
+    some = np.sort(np.random.default_rng(seed).permutation(len(rows))[:MOST])
+    if run.source is not None: yield 'the source', (some, features_of(run.dataset, run.source, rows[some])[0])
+    fitted = run.fitted(arm, seed)
+    with alone(seed): yield 'the model', (some, feature_bank(fitted.model, fitted.prep, run.dataset)(rows[some]))
 
 BESIDE = 'simple', 'from_scratch', 'source_unchanged'
 

@@ -34,6 +34,7 @@ class Work:
     valid_rows: np.ndarray # row numbers to choose on
     folder: object       # `RunFolder`: asked after each batch whether to stop
     progress: object     # function(epoch, total, row), called after each epoch
+    mitigation: object = None # `Mitigation`, or None: what training does about a gap
 
     @property
     def kind(self): return self.dataset.kind
