@@ -58,9 +58,11 @@ def cell_of(path):
 
 def tree(path): return sorted(str(o.relative_to(path)) for o in path.rglob('*'))
 
+EXPORT = dict(notebook='n.ipynb', to='p', name='who-buys', bump='minor', licence='MIT', rows='none', reason='', draft=False, dry_run=True)
 one_base = pytest.mark.parametrize('jp_base_url', ['/'], indirect=True)
 EVERY = [('status', None), ('templates', None), ('new', dict(template='tabular', folder='', name='x', values={})), ('edit', dict(source=CELL, changes={})),
-    ('runs', None), ('runs/compare', None), ('runs/delete', dict(path='r')), ('training', None), ('stop', dict(run='r'))]
+    ('runs', None), ('runs/compare', None), ('runs/delete', dict(path='r')), ('training', None), ('stop', dict(run='r')), ('export', None), ('export/start', EXPORT), ('export/job', None),
+    ('export/cancel', dict(id='x')), ('compare', None)]
 
 
 # what the routes do, at / and under a base URL
@@ -172,7 +174,9 @@ def test_no_path_leads_out(ask, root):
     before = tree(root.parent)
     for path in OUTSIDE:
         answers = [ask('runs/delete', dict(path=path)), ask('stop', dict(run=path)), ask('new', dict(template='tabular', folder=path, name='n', values={}))]
-        if path != '\ud800': answers += [ask('runs', folder=path), ask('runs/compare', a=path, b='ok'), ask('runs/compare', a='ok', b=path)]
+        answers += [ask('export/start', EXPORT | dict(notebook=path))]
+        if path != '\ud800': answers += [ask('runs', folder=path), ask('runs/compare', a=path, b='ok'), ask('runs/compare', a='ok', b=path), ask('export', notebook=path)]
+        if path not in ('\ud800', 'data/people.csv'): answers += [ask('compare', a=path, b='ok')]
         assert all(code in (400, 403, 404) for code, _ in answers), (path, answers)
         assert all('secret' not in json.dumps(a) or 'secret' in path for _, a in answers)
     for path in ('%2e%2e', 'ok%2f..', '%5c'): assert ask('runs', folder=path)[0] == 403  # not merely absent
@@ -379,6 +383,129 @@ def test_slow_work_does_not_hold_the_server(jp_fetch, jp_asyncio_loop, root, mon
         return took, waiting
     took, waiting = jp_asyncio_loop.run_until_complete(both())
     assert waiting and took < .9
+
+
+# export and compare, each in a process of its own
+
+NB = dict(metadata=dict(tlnb=dict(template='tabular')), nbformat=4, nbformat_minor=5, cells=[dict(cell_type='code', id='a', source=CELL, metadata={}, outputs=[], execution_count=None)])
+
+def ended(ask, id, seconds=90):
+    "How a job ends"
+    for _ in range(seconds*10):
+        code, found = ask('export/job', id=id)
+        assert code == 200
+        if found['state'] not in ('running', 'cancelling'): return found
+        time.sleep(.1)
+    raise AssertionError(found)
+
+@pytest.fixture
+def notebook(root):
+    (root/'work'/'n.ipynb').write_text(json.dumps(NB))
+    return 'work/n.ipynb'
+
+@pytest.fixture
+def worker(monkeypatch):
+    "`worker(code)`: processes run this code in place of the library's"
+    from tlnb.jobs import Jobs
+    def call(code): monkeypatch.setattr('tlnb.server.WORKERS', Jobs([sys.executable, '-c', 'import json, sys, time\nasked = json.load(sys.stdin)\ndef tell(**o): print(json.dumps(o), flush=True)\n' + code]))
+    return call
+
+def test_a_look_before_an_export(ask, root, notebook):
+    code, found = ask('export', notebook=notebook)
+    assert code == 200 and found['projects'] == [] and found['running'] is None and 'MIT' in found['licences'] and found['bumps'] == ['major', 'minor', 'patch']
+    code, found = ask('export', notebook=notebook, name='who-buys', to='work/who-buys')
+    assert (found['module'], found['next']['minor'], found['problem']) == ('who_buys', '0.1.0', None) and not (root/'work'/'who-buys').exists()
+    project = root/'work'/'buys'
+    (project/'nbs').mkdir(parents=True); (project/'who_buys').mkdir()
+    (project/'.tlnb.json').write_text(json.dumps(dict(name='who-buys'))); (project/'who_buys'/'__init__.py').write_text('__version__ = "1.2.3"'); (project/'nbs'/'who_buys.ipynb').write_text(json.dumps(NB))
+    before = tree(root)
+    code, found = ask('export', notebook=notebook, name='who-buys', to='work/buys')
+    assert found['projects'] == [dict(name='who-buys', folder='work/buys', mine=True)] and (found['released'], found['next']['patch'], found['next']['major']) == ('1.2.3', '1.2.4', '2.0.0')
+    for name, to, field in (('a b', 'work/x', 'name'), ('json', 'work/x', 'name'), ('other', 'work/buys', 'to'), ('who-buys', 'data', 'to'), ('who-buys', 'data/people.csv', 'to')):
+        problem = ask('export', notebook=notebook, name=name, to=to)[1]['problem']
+        assert problem['field'] == field and str(root) not in problem['message'] and '--' not in problem['message'], (name, to, problem)
+    assert tree(root) == before
+
+@one_base
+def test_a_project_lies_in_the_root(ask, root, notebook):
+    (root/'in').symlink_to(root/'work')
+    before = tree(root.parent)
+    for path in [o for o in OUTSIDE if o not in ('none', 'data/people.csv', '~', '~root/x', 'work/'*900, 'x'*5000)] + ['', 'out/project', 'out/a/b', 'work/../../x', 'none/../../x']:
+        assert ask('export/start', EXPORT | dict(notebook=notebook, to=path))[0] in (400, 403, 404), path
+        if path not in ('\ud800', 'a\0b'): assert ask('export', notebook=notebook, name='who-buys', to=path)[0] in (400, 403, 404), path # tornado takes a NUL out of a query
+    assert tree(root.parent) == before
+    assert ask('export', notebook=notebook, name='who-buys', to='in/a/b/c')[1]['problem'] is None
+    for o in ('work', 'data/people.csv', 'none.ipynb'): assert ask('export', notebook=o)[0] == 404 == ask('export/start', EXPORT | dict(notebook=o))[0]
+
+@one_base
+def test_bodies_of_an_export(ask, root, notebook):
+    good = EXPORT | dict(notebook=notebook, to='work/p')
+    before = tree(root)
+    for change in (dict(more=1), dict(draft='yes'), dict(draft=None), dict(dry_run=1), dict(name=3), dict(bump=None), dict(rows=True), dict(say='x')):
+        code, found = ask('export/start', {**good, **change})
+        assert code == 400 and list(change)[0] in found['message']
+    for o in good: assert ask('export/start', {k: v for k, v in good.items() if k != o})[0] == 400, o
+    for change, field in ((dict(name='../x'), 'name'), (dict(bump='huge'), 'bump'), (dict(licence='x'), 'licence')):
+        found = ended(ask, ask('export/start', {**good, **change})[1]['id'])
+        assert found['state'] == 'failed' and found['error']['field'] == field and '\n' not in found['error']['message'], found
+    for id in ('', 'x', '../x', 'x'*3000): assert ask('export/job', id=id)[0] == 404 == ask('export/cancel', dict(id=id))[0]
+    assert tree(root) == before
+
+@one_base
+def test_an_export_is_followed_and_cancelled(ask, root, notebook, worker):
+    worker("tell(say='at it'); time.sleep(0 if asked['dry_run'] else 600); tell(result=dict(folder=asked['to'], wheel=asked['to'] + '/dist/a.whl', notes=[f\"see {asked['to']}/x\"], asked=asked))")
+    good = EXPORT | dict(notebook=notebook, to='work/p')
+    found = ended(ask, ask('export/start', good)[1]['id'])
+    assert found['state'] == 'done' and (found['result']['folder'], found['result']['wheel'], found['result']['notes']) == ('work/p', 'work/p/dist/a.whl', ['see work/p/x'])
+    assert found['result']['asked'] == good | dict(work='export', notebook=str(root/'work'/'n.ipynb'), to=str(root/'work'/'p'))
+    id = ask('export/start', good | dict(dry_run=False))[1]['id']
+    while not (found := ask('export/job', id=id)[1])['text']: time.sleep(.05)
+    assert (found['state'], found['text']) == ('running', 'at it')
+    assert ask('export/start', good)[0] == 409
+    assert ask('export/cancel', dict(id=id)) == (200, dict(id=id)) and ended(ask, id)['state'] == 'cancelled'
+
+@one_base
+def test_an_export_of_nothing(ask, root, notebook):
+    "The library's own worker: an error in one line, and nothing is left"
+    before = tree(root)
+    found = ended(ask, ask('export/start', EXPORT | dict(notebook=notebook, to='work/p'))[1]['id'])
+    assert found['state'] == 'failed' and 'no run of this notebook' in found['error']['message'] and str(root) not in json.dumps(found) and tree(root) == before
+
+@one_base
+def test_who_may_not_run_kernels_exports_nothing(ask, root, notebook, jp_serverapp, monkeypatch):
+    monkeypatch.setattr(type(jp_serverapp.authorizer), 'is_authorized', lambda self, handler, user, action, resource: resource == 'contents')
+    assert ask('export/start', EXPORT | dict(notebook=notebook, to='work/p'))[0] == 403 and ask('export', notebook=notebook)[0] == 200
+
+@one_base
+def test_compare_says_why_not(ask, root):
+    make(root/'a', JUDGED)
+    code, found = ask('compare', a='a', b='a')
+    assert code == 400 and found['message'] and str(root) not in found['message']
+    assert ask('compare', a='a', b='none')[0] == 404 == ask('compare', a='none', b='a')[0]
+
+def test_a_worker_takes_its_copy_away(tmp_path):
+    "What SIGTERM ends leaves what was there; what was written already is said"
+    code = '''
+import json, os, signal, sys, threading, time, types
+from pathlib import Path
+import tlnb.worker
+from tlnb.project import staged
+def export(what, to, name, say, dry_run, late=%r, **_):
+    with staged(to, name) as p:
+        p.write('a.txt', 'new'); p.finish({})
+        if not late: say('halfway'); time.sleep(600)
+    say('halfway'); time.sleep(600)
+sys.modules['tlnb.export'] = types.SimpleNamespace(export=export)
+tlnb.worker.main()
+'''
+    for late in (False, True):
+        p = subprocess.Popen([sys.executable, '-c', code % late], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        p.stdin.write(json.dumps(EXPORT | dict(work='export', to=str(tmp_path/'p'), name='who-buys', dry_run=False))); p.stdin.close()
+        while 'halfway' not in p.stdout.readline(): pass
+        assert any('.export' in o for o in tree(tmp_path)) != late
+        p.terminate()
+        said = json.loads(p.stdout.read().splitlines()[-1])
+        assert p.wait(30) == 0 and ('too late' in said['error']['message']) == late == bool(tree(tmp_path)), (said, tree(tmp_path))
 
 
 # the house

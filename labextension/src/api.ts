@@ -66,6 +66,109 @@ export interface IComparison {
   notes: string[];
 }
 
+/** What keeps an export from being made, and which field of its form says so ('': none). */
+export interface IProblem {
+  message: string;
+  field: string;
+}
+
+/** What is known before an export. */
+export interface ILook {
+  projects: { name: string; folder: string; mine: boolean }[];
+  licences: string[];
+  bumps: string[];
+  problem: IProblem | null;
+  module: string;
+  version: string;
+  released: string;
+  next: Record<string, string>;
+  git: boolean;
+  /** The export of this notebook that is at work. */
+  running: string | null;
+}
+
+export interface IExportRequest {
+  notebook: string;
+  to: string;
+  name: string;
+  bump: string;
+  licence: string;
+  rows: string;
+  reason: string;
+  draft: boolean;
+  dry_run: boolean;
+}
+
+/** A package that was made, or that would be. */
+export interface IPackage {
+  name: string;
+  version: string;
+  folder: string;
+  wheel: string;
+  wheels: string[];
+  size_bytes: number;
+  parity: { max_difference: number; label_agreement: number; n: number };
+  files: { path: string; status: 'new' | 'changed' | 'unchanged' | 'kept' | 'removed' }[];
+  changes: string[];
+  notes: string[];
+  dry_run: boolean;
+  install: string;
+}
+
+export interface IJob {
+  id: string;
+  state: 'running' | 'cancelling' | 'done' | 'failed' | 'cancelled';
+  text: string;
+  result: IPackage | null;
+  error: IProblem | null;
+}
+
+type Interval = [number, number] | null;
+
+/** What `tlnb compare` says of two runs or packages. */
+export interface IJudged {
+  a: { name: string };
+  b: { name: string };
+  same_data: boolean;
+  rows: { common: number | null; relabelled: number | null; a: number; b: number };
+  verdict: string | null;
+  words: string;
+  names: Record<string, string>;
+  scores: {
+    metric: string;
+    a: number | null;
+    b: number | null;
+    a_interval: Interval;
+    b_interval: Interval;
+    gain: number | null;
+    interval: Interval;
+    verdict: string | null;
+    paired: boolean;
+  }[];
+  flips: {
+    n: number;
+    count: number;
+    better: number;
+    worse: number;
+    neither: number;
+    items: { id: string | number; old: Value; new: Value; true: Value; change: string }[];
+  } | null;
+  bias: {
+    attribute: string;
+    metric: string;
+    class?: string;
+    a: number | null;
+    b: number | null;
+    a_interval: Interval;
+    b_interval: Interval;
+    change: string | null;
+  }[];
+  size: { what: string; a: number | null; b: number | null }[];
+  environment: { key: string; a: Value; b: Value }[];
+  recipe: { key: string; a: Value; b: Value; a_origin: string | null; b_origin: string | null }[];
+  notes: string[];
+}
+
 /** An answer of the server that is not a success; the message is one line for people. */
 export class ApiError extends Error {
   constructor(
@@ -98,6 +201,11 @@ export class Api {
   training = (run: string): Promise<ITraining> => this.get('training', { run });
   stop = (run: string): Promise<unknown> => this.post('stop', { run });
   edit = (source: string, changes: Values): Promise<{ source: string }> => this.post('edit', { source, changes });
+  look = (notebook: string, name: string, to: string): Promise<ILook> => this.get('export', { notebook, name, to });
+  startExport = (request: IExportRequest): Promise<{ id: string }> => this.post('export/start', request);
+  job = (id: string): Promise<IJob> => this.get('export/job', { id });
+  cancelExport = (id: string): Promise<unknown> => this.post('export/cancel', { id });
+  judged = (a: string, b: string): Promise<IJudged> => this.get('compare', { a, b });
   create = (template: string, folder: string, name: string, values: Values): Promise<{ path: string }> =>
     this.post('new', { template, folder, name, values });
 

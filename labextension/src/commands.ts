@@ -4,7 +4,7 @@ import { IDefaultFileBrowser } from '@jupyterlab/filebrowser';
 import { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
 import { ISettingRegistry } from '@jupyterlab/settingregistry';
 import { Api } from './api';
-import { reportIcon, transferIcon } from './icons';
+import { exportIcon, reportIcon, transferIcon } from './icons';
 import { biasCell, EXPLANATION, insertBelow, isReadOnly } from './insert';
 import { isOurs, templateOf } from './recipe';
 import { runReport } from './report';
@@ -17,6 +17,7 @@ export namespace CommandIDs {
   export const insertExplanation = 'tlnb:insert-explanation-cell';
   export const insertBias = 'tlnb:insert-bias-check-cell';
   export const report = 'tlnb:run-report';
+  export const exportPackage = 'tlnb:export-package';
 }
 
 const CATEGORY = 'Transfer Learning';
@@ -34,6 +35,12 @@ export interface IParts {
 /** Reads the report's notebook. */
 export function reportFor({ app, api, checklists, templates }: IParts, panel: NotebookPanel): Promise<void> {
   return runReport(app, api, checklists, templates, panel, templateOf(panel.context.model));
+}
+
+/** Opens the dialog that makes a package of a notebook and its run. */
+export async function exportFor({ app, api, checklists }: IParts, panel: NotebookPanel): Promise<void> {
+  const { exportAsPackage } = await import('./export');
+  return exportAsPackage(app, api, checklists, panel);
 }
 
 export function addCommands(parts: IParts, palette: ICommandPalette | null): void {
@@ -86,6 +93,12 @@ export function addCommands(parts: IParts, palette: ICommandPalette | null): voi
     icon: args => (args.isPalette ? undefined : reportIcon),
     isEnabled: () => isOpen() && isOurs(tracker.currentWidget?.context.model ?? null),
     execute: () => (tracker.currentWidget ? reportFor(parts, tracker.currentWidget) : undefined)
+  });
+  commands.addCommand(CommandIDs.exportPackage, {
+    label: 'Export as Package…',
+    icon: args => (args.isPalette ? undefined : exportIcon),
+    isEnabled: () => isOpen() && isOurs(tracker.currentWidget?.context.model ?? null),
+    execute: () => (tracker.currentWidget ? exportFor(parts, tracker.currentWidget) : undefined)
   });
   [tracker.currentChanged, app.shell.currentChanged].forEach(signal =>
     signal?.connect(() => Object.values(CommandIDs).forEach(o => commands.notifyCommandChanged(o)))

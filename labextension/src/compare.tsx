@@ -1,18 +1,11 @@
 import { MainAreaWidget } from '@jupyterlab/apputils';
 import { ReactWidget } from '@jupyterlab/ui-components';
 import * as React from 'react';
-import { IComparison, IRun, IScore, Value } from './api';
+import { IComparison, IJudged, IRun, IScore, lineOf } from './api';
 import { Badge } from './badge';
 import { transferIcon } from './icons';
-
-function shown(value: Value | undefined): string {
-  if (value === null || value === undefined || value === '') {
-    return '–';
-  }
-  return Array.isArray(value) ? value.join(', ') || '–' : value === true ? 'yes' : value === false ? 'no' : String(value);
-}
-
-const number = (x: number) => (Number.isInteger(x) ? String(x) : x.toPrecision(3));
+import { Judged } from './judged';
+import { number, shown, Table } from './table';
 
 function Score({ score }: { score: IScore | null }): JSX.Element {
   if (!score || score.value === null) {
@@ -42,54 +35,16 @@ function Verdict({ run }: { run: IRun }): JSX.Element {
   return run.verdict ? <Badge state={run.verdict.state} text={run.verdict.text} /> : <>none yet</>;
 }
 
-function Table({ caption, head, rows }: { caption: string; head: string[]; rows: React.ReactNode[][] }): JSX.Element {
-  return (
-    <div className="tlnb-Scroll" role="region" aria-label={caption} tabIndex={0}>
-      <table>
-        <thead>
-          <tr>
-            {head.map((o, i) =>
-              o ? (
-                <th key={i} scope="col">
-                  {o}
-                </th>
-              ) : (
-                <td key={i} />
-              )
-            )}
-          </tr>
-        </thead>
-        <tbody>
-          {rows.map((row, i) => (
-            <tr key={i}>
-              {row.map((o, j) =>
-                j === 0 ? (
-                  <th key={j} scope="row">
-                    {o}
-                  </th>
-                ) : (
-                  <td key={j}>{o}</td>
-                )
-              )}
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
-  );
-}
-
-/** Two runs side by side. */
-function Comparison({ found }: { found: IComparison }): JSX.Element {
+/** The runs themselves, and what their arms came to: known at once. */
+function Runs({ found, isJudged }: { found: IComparison; isJudged: boolean }): JSX.Element {
   const { a, b } = found;
   const when = (run: IRun) => new Date(run.created).toLocaleString();
   const metrics = new Set(found.arms.map(o => o.metric));
   return (
-    <article>
-      <h1>Two runs compared</h1>
+    <>
       {!found.same_data && (
         <p className="tlnb-Warning">
-          <strong>Other data.</strong> The two runs were judged on different rows: their figures cannot be set against each other.
+          <strong>Other data.</strong> The two runs were made from different data: the scores of their arms cannot be set against each other.
         </p>
       )}
       <Table
@@ -130,7 +85,7 @@ function Comparison({ found }: { found: IComparison }): JSX.Element {
       ) : (
         <p>Neither run has been judged yet.</p>
       )}
-      {found.notes.length > 0 && (
+      {!isJudged && found.notes.length > 0 && (
         <>
           <h2>Notes</h2>
           <ul>
@@ -140,18 +95,46 @@ function Comparison({ found }: { found: IComparison }): JSX.Element {
           </ul>
         </>
       )}
+    </>
+  );
+}
+
+/** Two runs or packages side by side: what is known at once, and when it comes what was found on the rows that both were judged on. */
+function Comparison({ found, answer }: { found: IComparison | null; answer: Promise<IJudged> }): JSX.Element {
+  const [judged, setJudged] = React.useState<IJudged | null>(null);
+  const [problem, setProblem] = React.useState('');
+  React.useEffect(() => {
+    answer.then(setJudged, reason => setProblem(lineOf(reason)));
+  }, []);
+  return (
+    <article>
+      <h1>{found ? 'Two runs compared' : 'Two packages compared'}</h1>
+      <div role="status">
+        {!judged && !problem && (
+          <p className="tlnb-Quiet">
+            <progress aria-label="Comparing" /> Comparing what both say of the judged rows…
+          </p>
+        )}
+        {problem && (
+          <p className="tlnb-Warning">
+            <strong>Which is better is not known.</strong> {problem}
+          </p>
+        )}
+      </div>
+      {judged && <Judged found={judged} hasRecipe={!!found} />}
+      {found && <Runs found={found} isJudged={!!judged} />}
     </article>
   );
 }
 
-/** The tab that shows two runs side by side. */
-export function comparisonTab(found: IComparison): MainAreaWidget {
-  const content = ReactWidget.create(<Comparison found={found} />);
+/** The tab that shows two runs, or two packages, side by side. */
+export function comparisonTab(a: string, b: string, found: IComparison | null, answer: Promise<IJudged>): MainAreaWidget {
+  const content = ReactWidget.create(<Comparison found={found} answer={answer} />);
   content.addClass('tlnb-Comparison');
   const tab = new MainAreaWidget({ content });
-  tab.id = `tlnb-compare-${found.a.path}-${found.b.path}`;
-  tab.title.label = 'Compare runs';
-  tab.title.caption = `${found.a.path} and ${found.b.path}`;
+  tab.id = `tlnb-compare-${a}-${b}`;
+  tab.title.label = found ? 'Compare runs' : 'Compare packages';
+  tab.title.caption = `${a} and ${b}`;
   tab.title.icon = transferIcon;
   tab.title.closable = true;
   return tab;

@@ -1,9 +1,9 @@
 import { Dialog } from '@jupyterlab/apputils';
 import { PathExt } from '@jupyterlab/coreutils';
 import { Contents } from '@jupyterlab/services';
-import { ReactWidget } from '@jupyterlab/ui-components';
 import * as React from 'react';
 import { ApiError, ITemplate, lineOf } from './api';
+import { FormBody, FormDialog, TextField } from './form';
 import { Picker } from './picker';
 import { Preview } from './preview';
 
@@ -29,7 +29,7 @@ export interface IFormOptions {
 }
 
 /** The form, which keeps what was filled in. */
-class Form extends ReactWidget {
+class Form extends FormBody {
   constructor(private options: IFormOptions) {
     super();
     this.addClass('tlnb-NewForm');
@@ -149,36 +149,20 @@ class Form extends ReactWidget {
   }
 
   private field(name: FieldName, label: string, help: string, extra?: JSX.Element): JSX.Element {
-    const id = `tlnb-new-${name}`;
-    const error = this.errors[name];
     return (
-      <div className="tlnb-Field">
-        <label htmlFor={id}>{label}</label>
-        <div className="tlnb-Field-row">
-          <input
-            id={id}
-            className="jp-mod-styled"
-            type="text"
-            spellCheck={false}
-            autoComplete="off"
-            value={this.answers[name]}
-            aria-invalid={!!error}
-            aria-describedby={`${id}-help ${id}-error`}
-            onChange={event => {
-              this.answers[name] = event.target.value;
-              this.errors = {};
-              this.update();
-            }}
-          />
-          {extra}
-        </div>
-        <p className="tlnb-Help" id={`${id}-help`}>
-          {help}
-        </p>
-        <p className="tlnb-Error" id={`${id}-error`} role="alert">
-          {error ?? ''}
-        </p>
-      </div>
+      <TextField
+        id={`tlnb-new-${name}`}
+        label={label}
+        help={help}
+        error={this.errors[name]}
+        value={this.answers[name]}
+        extra={extra}
+        onChange={value => {
+          this.answers[name] = value;
+          this.errors = {};
+          this.update();
+        }}
+      />
     );
   }
 
@@ -215,20 +199,16 @@ function fieldOf(reason: unknown): FieldName | 'form' {
 }
 
 /** "New from template": stays open, with the reason in place, until the server has made the notebook. */
-export class NewDialog extends Dialog<IAnswers> {
+export class NewDialog extends FormDialog<IAnswers, Form> {
   constructor(
     options: IFormOptions,
     private create: (answers: IAnswers) => Promise<string>
   ) {
-    const form = new Form(options);
-    super({
+    super(new Form(options), {
       title: 'New from template',
-      body: form,
       buttons: [Dialog.cancelButton(), Dialog.okButton({ label: 'Create', ariaLabel: 'Create the notebook' })],
       focusNodeSelector: '#tlnb-new-name'
     });
-    this.addClass('tlnb-NewDialog');
-    this.form = form;
   }
 
   /** Path of the notebook that was made. */
@@ -240,32 +220,6 @@ export class NewDialog extends Dialog<IAnswers> {
     } else if (!this.isBusy) {
       void this.submit();
     }
-  }
-
-  /** Buttons in the form answer to Enter as buttons do; Escape closes the file list first. */
-  handleEvent(event: Event): void {
-    if (event instanceof KeyboardEvent && event.type === 'keydown') {
-      const active = document.activeElement;
-      const isInForm = this.form.node.contains(active);
-      if (event.key === 'Enter' && isInForm && !(active instanceof HTMLInputElement && active.type === 'text')) {
-        return;
-      }
-      if (event.key === 'Escape' && this.form.closePicker()) {
-        event.stopPropagation();
-        event.preventDefault();
-        return;
-      }
-      if (event.key.startsWith('Arrow') && isInForm) {
-        return;
-      }
-      if (event.key === 'Tab' && !event.shiftKey && active === [...this.node.querySelectorAll('.jp-Dialog-footer button')].pop()) {
-        event.stopPropagation();
-        event.preventDefault();
-        this.form.node.querySelector<HTMLElement>('input, summary')?.focus();
-        return;
-      }
-    }
-    super.handleEvent(event);
   }
 
   private async submit(): Promise<void> {
@@ -285,6 +239,5 @@ export class NewDialog extends Dialog<IAnswers> {
     }
   }
 
-  private form: Form;
   private isBusy = false;
 }

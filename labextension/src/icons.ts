@@ -1,9 +1,11 @@
 import { LabIcon } from '@jupyterlab/ui-components';
+import pack from '../style/icons/export.svg';
 import report from '../style/icons/report.svg';
 import transfer from '../style/icons/transfer.svg';
 
 export const transferIcon = new LabIcon({ name: 'tlnb:transfer', svgstr: transfer });
 export const reportIcon = new LabIcon({ name: 'tlnb:report', svgstr: report });
+export const exportIcon = new LabIcon({ name: 'tlnb:export', svgstr: pack });
 
 /** The icon of a template: its drawing without anything that could run. */
 export function templateIcon(name: string, svg: string): LabIcon {

@@ -7,7 +7,7 @@ import { ISettingRegistry } from '@jupyterlab/settingregistry';
 import { IStateDB } from '@jupyterlab/statedb';
 import { Api } from './api';
 import { Channel } from './channel';
-import { addCommands, IParts, reportFor } from './commands';
+import { addCommands, exportFor, IParts, reportFor } from './commands';
 import { watchWidgets } from './fallback';
 import { shakeHands } from './handshake';
 import { addCards } from './launcher';
@@ -16,7 +16,7 @@ import { Runs } from './runs';
 import { SidePanel } from './sidepanel/panel';
 import { Checklists } from './steps';
 import { Templates } from './templates';
-import { addReportButton } from './toolbar';
+import { addButtons } from './toolbar';
 
 const ID = 'tlnb:plugin';
 
@@ -49,7 +49,14 @@ const plugin: JupyterFrontEndPlugin<void> = {
 
     new Channel(tracker, api);
     watchWidgets(tracker, api);
-    tracker.widgetAdded.connect((_, notebook) => addReportButton(notebook, checklists, o => void reportFor(parts, o)));
+    tracker.widgetAdded.connect((_, notebook) => 
+      addButtons(
+        notebook,
+        checklists,
+        o => void reportFor(parts, o),
+        o => void exportFor(parts, o)
+      )
+    );
 
     // the start of JupyterLab waits for none of these
     void app.restored.then(() => {

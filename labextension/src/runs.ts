@@ -1,9 +1,19 @@
 import { JupyterFrontEnd } from '@jupyterlab/application';
 import { Dialog, Notification, showDialog } from '@jupyterlab/apputils';
 import { ISignal, Signal } from '@lumino/signaling';
-import { Api, IRun, lineOf } from './api';
+import { Api, IComparison, IRun, lineOf } from './api';
 
 const PAUSE = 5000;
+
+/** Two runs or packages side by side in a tab of their own; one that is open is made anew. */
+export async function compareTab(app: JupyterFrontEnd, api: Api, a: string, b: string, found: IComparison | null): Promise<void> {
+  const { comparisonTab } = await import('./compare');
+  const tab = comparisonTab(a, b, found, api.judged(a, b));
+  const { shell } = app;
+  [...shell.widgets('main')].find(o => o.id === tab.id)?.dispose();
+  shell.add(tab, 'main');
+  shell.activateById(tab.id);
+}
 
 /** The runs of one folder at a time, and what can be done with them. */
 export class Runs {
@@ -91,14 +101,7 @@ export class Runs {
       return;
     }
     try {
-      const found = await this.api.compare(a.path, b.path);
-      const { comparisonTab } = await import('./compare');
-      const tab = comparisonTab(found);
-      const { shell } = this.app;
-      const open = [...shell.widgets('main')].find(o => o.id === tab.id);
-      open?.dispose();
-      shell.add(tab, 'main');
-      shell.activateById(tab.id);
+      await compareTab(this.app, this.api, a.path, b.path, await this.api.compare(a.path, b.path));
     } catch (reason) {
       Notification.error(`The runs cannot be compared: ${lineOf(reason)}`, { autoClose: 8000 });
     }

@@ -1,27 +1,41 @@
 import { ToolbarButton } from '@jupyterlab/apputils';
 import { NotebookPanel } from '@jupyterlab/notebook';
-import { reportIcon } from './icons';
+import { LabIcon } from '@jupyterlab/ui-components';
+import { exportIcon, reportIcon } from './icons';
 import { isOurs } from './recipe';
 import { Checklists } from './steps';
 
-const NAME = 'tlnb-report';
+interface IButton {
+  name: string;
+  label: string;
+  tooltip: string;
+  icon: LabIcon;
+  onClick: (panel: NotebookPanel) => void;
+}
 
-/** "Run report" in the toolbar of notebooks that have a recipe, and of no other. */
-export function addReportButton(panel: NotebookPanel, checklists: Checklists, onClick: (panel: NotebookPanel) => void): void {
-  let button: ToolbarButton | null = null;
+/** Our buttons in the toolbar of notebooks that have a recipe, and of no other. */
+export function addButtons(
+  panel: NotebookPanel,
+  checklists: Checklists,
+  onReport: (panel: NotebookPanel) => void,
+  onExport: (panel: NotebookPanel) => void
+): void {
+  const wanted: IButton[] = [
+    { name: 'tlnb-report', label: 'Run report', icon: reportIcon, tooltip: 'Open the report of this notebook’s run', onClick: onReport },
+    { name: 'tlnb-export', label: 'Export as package', icon: exportIcon, tooltip: 'Make a package that pip installs, of this notebook and its run', onClick: onExport }
+  ];
+  let buttons: ToolbarButton[] = [];
   const update = () => {
-    const wanted = !panel.isDisposed && isOurs(panel.context.model);
-    if (wanted && !button) {
-      button = new ToolbarButton({
-        label: 'Run report',
-        icon: reportIcon,
-        tooltip: 'Open the report of this notebook’s run',
-        onClick: () => onClick(panel)
+    const isWanted = !panel.isDisposed && isOurs(panel.context.model);
+    if (isWanted && !buttons.length) {
+      buttons = wanted.map(({ name, label, icon, tooltip, onClick }) => {
+        const button = new ToolbarButton({ label, icon, tooltip, onClick: () => onClick(panel) });
+        panel.toolbar.insertBefore('spacer', name, button) || panel.toolbar.addItem(name, button);
+        return button;
       });
-      panel.toolbar.insertBefore('spacer', NAME, button) || panel.toolbar.addItem(NAME, button);
-    } else if (!wanted && button) {
-      button.dispose();
-      button = null;
+    } else if (!isWanted && buttons.length) {
+      buttons.forEach(o => o.dispose());
+      buttons = [];
     }
   };
   checklists.of(panel).changed.connect(update);
