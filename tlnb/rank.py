@@ -147,7 +147,9 @@ def _candidates(dataset, names):
     archs = names if isinstance(names, dict) else dict.fromkeys(names, dataset.recipe.source.arch)
     for n,arch in ((str(k), a) for k,a in archs.items()):
         try: found[n] = replace(find_source(dataset.recipe.with_({'source.name': n, 'source.data': None, 'source.arch': arch or None}), dataset, None), name=n)
-        except TlnbError as e: skipped[n] = str(e)
+        except TlnbError as e:
+            if len(archs) == 1: raise
+            skipped[n] = str(e)
     if not found: raise SourceError('no source to rank', '; '.join(skipped.values()) or 'none is here', 'name sources=[...]')
     return found,skipped
 
