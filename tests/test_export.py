@@ -330,11 +330,31 @@ def test_draft_then_release(table, tmp_path):
     nbformat.write(nb, silent/'notebook.ipynb')
     with pytest.raises(ExportError, match=r'Intended use \(no such heading\), Out of scope \(no such heading\), Contact'): export(silent, name='who-buys', to=tmp_path/'p')
     assert not (tmp_path/'p').exists()
+    nb.cells += [text(f'### {o}\n\n*To be written by a person:* Who knows?') for o in ('Intended use', 'Out of scope', 'Contact')]
+    nb.cells[-1].source += '\n\nMs Keller.'
+    nbformat.write(nb, silent/'notebook.ipynb')
+    with pytest.raises(ExportError, match=r'Intended use \(cell 5\), Out of scope \(cell 6\); '): export(silent, name='who-buys', to=tmp_path/'p')
+    nb.cells = nb.cells[:-3]
+    nbformat.write(nb, silent/'notebook.ipynb')
     first = export(silent, name='who-buys', to=tmp_path/'p', draft=True)
     card = (tmp_path/'p/README.md').read_text()
     assert first.version == '0.1.0.dev0' and 'This is a draft of version 0.1.0, not for use.** Not written yet: Intended use, Out of scope, Contact.' in card
     done = export(table, name='who-buys', to=tmp_path/'p')
     assert done.version == '0.1.0' and 'draft' not in (tmp_path/'p/README.md').read_text() and 'dev0' not in (tmp_path/'p/CHANGELOG.md').read_text()
+
+
+@pytest.mark.parametrize('kind', ['tabular', 'vision'])
+def test_templates_ask(kind, tmp_path):
+    "Each template has the parts that a person writes, empty, and a function for the package that runs alone"
+    from tlnb.card import said_in
+    from tlnb.export import _place
+    from tlnb.finished import exported
+    from tlnb.gallery import new
+    nb = nbformat.read(new(kind, tmp_path), as_version=4)
+    assert said_in(nb) == {} and all('(cell ' in _place(nb, o) for o in ('Intended use', 'Out of scope', 'Contact'))
+    [source], there = exported(nb), {}
+    exec(source, there)
+    assert there['refer'](dict(probability=.7)) and not there['refer'](dict(probability=.9)) and not there['refer'](dict(value=3.))
 
 
 def refused(capsys, code, *args):

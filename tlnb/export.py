@@ -119,6 +119,7 @@ def test_answers():
 def test_card(): assert {module}.card().startswith('# Model card')
 '''
 
+# %% ../nbs/45_export.ipynb #d3de8428
 def _answers(traced)->str:
     "What the learner's own network says of zeros"
     import torch

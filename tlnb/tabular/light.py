@@ -174,6 +174,7 @@ def _cells(cells, missing, comma)->list:
     comma = comma and any(',' in o for o in there) and all(COMMA.fullmatch(o) or NUMBER.fullmatch(o) for o in there)
     return [o and o.replace(',', '.') for o in cells] if comma else cells
 
+# %% ../../nbs/tabular/10_light.ipynb #1b015316
 def _present(columns, missing)->dict:
     "Columns of a file that has types, None where a value means missing"
     gone = {n for o in missing if (n := number(o)) == n}
