@@ -165,6 +165,7 @@ def _page(d, fig):
     return Html(f"<div class='tlnb'>{badge('bias: ' + d['verdict'], _KIND[d['verdict']])}{to_html(signed)}{picture}{_gaps_table(d, numbers)}{_groups_table(d['groups'], d.get('labels'))}"
         f"{_mitigated(d.get('mitigation'))}{_before_table(d.get('context'))}{_seen(d)}{_chosen(d)}<ul>{notes}</ul></div>")
 
+# %% ../nbs/33_bias.ipynb #f7d6182e
 def _mitigated(m):
     "What a mitigation did and what it cost"
     if not m: return ''
@@ -213,6 +214,7 @@ def _chosen(d):
     return text + svg(plot_thresholds(d), 'Gaps at each threshold, and the accuracy that goes with them') \
         + f"<details><summary>Every threshold in figures</summary>{table(rows, head, 'On the judged rows, told and not chosen by')}</details>"
 
+# %% ../nbs/33_bias.ipynb #330861bb
 def _three(o): return '–' if o is None else f'{o:.3f}'
 def _value(o): return _three(o['value'])
 def _span(o): return '–' if o is None else f'{o[0]:.3f} to {o[1]:.3f}'
@@ -381,6 +383,7 @@ def _features(run, rows, arm, seed):
     fitted = run.fitted(arm, seed)
     with alone(seed): yield 'the model', (some, feature_bank(fitted.model, fitted.prep, run.dataset)(rows[some]))
 
+# %% ../nbs/33_bias.ipynb #1ffd1cea
 BESIDE = 'simple', 'from_scratch', 'source_unchanged'
 
 def _beside(run, arm, seed):

@@ -198,6 +198,7 @@ class Text(Section):
     pairs:int              = _key(lo=0, hi=1_000_000)
     scratch:str            = _key('training', 'auto', 'same', 'tiny')
 
+# %% ../nbs/02_keys.ipynb #d380c3c9
 @dataclass(frozen=True)
 class Explain(Section):
     "How much is explained."

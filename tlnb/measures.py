@@ -8,6 +8,7 @@ __all__ = ['Measured']
 # %% ../nbs/32_measures.ipynb #d52e3382
 import numpy as np
 import pandas as pd
+from fastcore.basics import patch
 
 from .gaps import calibration, count_bins, count_groups, count_labels, draw_calibration, draw_labels, draw_rates, label_rates, rates
 
@@ -45,43 +46,47 @@ class Measured:
             if samples: noise += value - noise.mean(0)   # what the samples add to each label for its empty cells must not add up over labels
             self.overall[k] = value, out_of, noise.clip(0, 1)
 
-    def _classes(self, y, p, C, samples, rng):
-        counts = count_groups(y, p, self.member, len(self.names), C)
-        self.under = {k: np.broadcast_to(under, top.shape) for k,(top,under) in rates(counts).items()}
-        self.draws = draw_rates(counts, samples, rng)
-        group,y,p = np.nonzero(counts)
-        if not samples:
-            self.values = {k: top/np.where(self.under[k] > 0, self.under[k], np.nan) for k,(top,_) in rates(counts).items()}
-            return
-        per_class = [_fairlearn(y==c, p==c, group, counts[group,y,p]) for c in (range(C) if C > 2 else [1])]
-        found = {k: np.stack([o[k] for o in per_class], 1) for k in per_class[0]}
-        found['accuracy'] = _fairlearn(y==p, np.ones_like(y), group, counts[group,y,p])['precision'][:,None]
-        self.values = {k: np.where(self.under[k] > 0, found[k], np.nan) for k in self.under}
+# %% ../nbs/32_measures.ipynb #e3b813de
+@patch
+def _classes(self:Measured, y, p, C, samples, rng):
+    counts = count_groups(y, p, self.member, len(self.names), C)
+    self.under = {k: np.broadcast_to(under, top.shape) for k,(top,under) in rates(counts).items()}
+    self.draws = draw_rates(counts, samples, rng)
+    group,y,p = np.nonzero(counts)
+    if not samples:
+        self.values = {k: top/np.where(self.under[k] > 0, self.under[k], np.nan) for k,(top,_) in rates(counts).items()}
+        return
+    per_class = [_fairlearn(y==c, p==c, group, counts[group,y,p]) for c in (range(C) if C > 2 else [1])]
+    found = {k: np.stack([o[k] for o in per_class], 1) for k in per_class[0]}
+    found['accuracy'] = _fairlearn(y==p, np.ones_like(y), group, counts[group,y,p])['precision'][:,None]
+    self.values = {k: np.where(self.under[k] > 0, found[k], np.nan) for k in self.under}
 
-    def _numbers(self, y, p, C, samples, rng):
-        parts = dict(mae=np.abs(p-y), mean_error=p-y)
-        self.values,self.under,self.draws = {},{},{}
-        self.unit = max(parts['mae'].mean(), 1e-12) # gaps are shares of the mean absolute error of all
-        for k,e in parts.items():
-            sd = pd.Series(e).groupby(self.member).std().fillna(e.std()).to_numpy()
-            t = rng.standard_t(np.maximum(self.n-1, 1), (samples, len(self.n)))
-            mean = np.bincount(self.member, e)/self.n
-            self.values[k],self.under[k],self.draws[k] = mean[:,None],self.n[:,None],(mean + t*sd/np.sqrt(self.n))[..., None]
+@patch
+def _numbers(self:Measured, y, p, C, samples, rng):
+    parts = dict(mae=np.abs(p-y), mean_error=p-y)
+    self.values,self.under,self.draws = {},{},{}
+    self.unit = max(parts['mae'].mean(), 1e-12) # gaps are shares of the mean absolute error of all
+    for k,e in parts.items():
+        sd = pd.Series(e).groupby(self.member).std().fillna(e.std()).to_numpy()
+        t = rng.standard_t(np.maximum(self.n-1, 1), (samples, len(self.n)))
+        mean = np.bincount(self.member, e)/self.n
+        self.values[k],self.under[k],self.draws[k] = mean[:,None],self.n[:,None],(mean + t*sd/np.sqrt(self.n))[..., None]
 
-    def _calibrated(self, y, scores, C, samples, rng):
-        "How often each outcome is true and, where there are probabilities, what they promise"
-        G,outcomes = len(self.names),range(C) if C > 2 or np.ndim(y) == 2 else [1]
-        true = [(y[:,c] if np.ndim(y) == 2 else y == c).astype(np.int64) for c in outcomes]
-        k = np.stack([np.bincount(self.member, o, minlength=G) for o in true], 1)
-        n = self.n[:,None]
-        self.base = k/n, rng.beta(k + .5, n - k + .5, (samples, *k.shape))
-        if scores is None: return
-        found = [count_bins(o, scores[:,c], self.member, G) for o,c in zip(true, outcomes)]
-        if len(found) == 1: self.bins = found[0]
-        values,drawn = [calibration(*o) for o in found],[draw_calibration(*o, samples, rng) for o in found]
-        stacked = lambda parts, i: np.stack([o[i] for o in parts], -1)
-        self.values['calibration'],self.draws['calibration'],self.under['calibration'] = stacked(values, 0),stacked(drawn, 0),np.broadcast_to(n, k.shape)
-        self.ratios['calibration'] = stacked(values, 1),stacked(drawn, 1)
+@patch
+def _calibrated(self:Measured, y, scores, C, samples, rng):
+    "How often each outcome is true and, where there are probabilities, what they promise"
+    G,outcomes = len(self.names),range(C) if C > 2 or np.ndim(y) == 2 else [1]
+    true = [(y[:,c] if np.ndim(y) == 2 else y == c).astype(np.int64) for c in outcomes]
+    k = np.stack([np.bincount(self.member, o, minlength=G) for o in true], 1)
+    n = self.n[:,None]
+    self.base = k/n, rng.beta(k + .5, n - k + .5, (samples, *k.shape))
+    if scores is None: return
+    found = [count_bins(o, scores[:,c], self.member, G) for o,c in zip(true, outcomes)]
+    if len(found) == 1: self.bins = found[0]
+    values,drawn = [calibration(*o) for o in found],[draw_calibration(*o, samples, rng) for o in found]
+    stacked = lambda parts, i: np.stack([o[i] for o in parts], -1)
+    self.values['calibration'],self.draws['calibration'],self.under['calibration'] = stacked(values, 0),stacked(drawn, 0),np.broadcast_to(n, k.shape)
+    self.ratios['calibration'] = stacked(values, 1),stacked(drawn, 1)
 
 # %% ../nbs/32_measures.ipynb #7ff1e9d6
 def _fairlearn(y, p, group, weight):
