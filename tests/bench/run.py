@@ -16,7 +16,7 @@ def measured(title, told, *command, **env):
     p = subprocess.run([sys.executable, '-W', 'ignore', *map(str, command)], cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
         env={**os.environ, 'OMP_NUM_THREADS': '1', 'PYTHONPATH': str(ROOT), **env})
     minutes, before = (time.time() - start)/60, ''.join(f'{k}={v} ' for k, v in env.items())
-    return f'## {title}\n\n{told}\n\n```\n$ {before}python {line}\n{p.stdout.strip()}\n```\n\n{minutes:.0f} minutes; {MADE}.\n', p.returncode == 0
+    return f'## {title}\n\n{told}\n\n```\n$ {before}python {line}\n{p.stdout.strip()}\n```\n\n{minutes:.1f} minutes; {MADE}.\n', p.returncode == 0
 
 
 MADE = ', '.join([f'{platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}', *(f'{o} {version(o)}' for o in PACKAGES)])
