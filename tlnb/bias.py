@@ -18,6 +18,7 @@ from .html import VERDICT, Html, badge, svg, table, to_html, verdict as told
 from .measures import Measured
 from .readout import MOST, proxies, readout
 from .recipe import Recipe
+from .slices import Slices
 from .target import said as yes
 
 # %% ../nbs/33_bias.ipynb #8e1ba37e
@@ -156,14 +157,15 @@ class BiasReport:
 
 # %% ../nbs/33_bias.ipynb #0f4d954b
 def _page(d, fig):
-    if d['verdict'] is None: return Html(f"<div class='tlnb'>{badge('bias: not checked', 'none')} {to_html(d['reason'])}</div>")
+    slices = Slices(**d['slices'])._repr_html_() if d.get('slices') else ''
+    if d['verdict'] is None: return Html(f"<div class='tlnb'>{badge('bias: not checked', 'none')} {to_html(d['reason'])}{slices}</div>")
     picture = svg(fig, 'Rates of each group with their 95 % intervals')
     numbers = any(o['metric'] in NUMBER_GAPS for o in d['gaps'])
     units = 'For numbers, the errors of a group are in units of the target; a gap, its interval and its limit are shares of the mean absolute error of all judged rows.'
     notes = ''.join(f'<li>{to_html(o)}</li>' for o in [*([units] if numbers else []), *d['notes'], *d['undecided']])
     signed = f" gate overridden: {d['gate']['reason']}" if d['verdict']=='fail' and d['gate']['reason'] else ''
     return Html(f"<div class='tlnb'>{badge('bias: ' + d['verdict'], _KIND[d['verdict']])}{to_html(signed)}{picture}{_gaps_table(d, numbers)}{_groups_table(d['groups'], d.get('labels'))}"
-        f"{_mitigated(d.get('mitigation'))}{_before_table(d.get('context'))}{_seen(d)}{_chosen(d)}<ul>{notes}</ul></div>")
+        f"{_mitigated(d.get('mitigation'))}{_before_table(d.get('context'))}{_seen(d)}{slices}{_chosen(d)}<ul>{notes}</ul></div>")
 
 # %% ../nbs/33_bias.ipynb #f7d6182e
 def _mitigated(m):
@@ -333,8 +335,15 @@ def check_bias(
         ds,rows = run.dataset,run.dataset.judged
         columns = pd.DataFrame({c: np.asarray(_column(ds, c), dtype=object)[rows] for c in by})
         info = _of_run(run, columns)
+    if found := _slices(run): info['slices'] = found.to_dict()
     run.folder.write_json('bias.json', info)
     return BiasReport(info, run.folder.path)
+
+def _slices(run):
+    "Where the model fails more, without any group: of items whose traits are known"
+    from tlnb.dataset import knows
+    from tlnb.slices import find_slices
+    return find_slices(run) if knows('traits', run.dataset.modality) and hasattr(run, 'fitted') else None
 
 def _of_run(run, columns):
     "Verdict of the model that the run stands for, what was there before it, and what its mitigation did"
