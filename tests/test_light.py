@@ -246,20 +246,26 @@ NETS = [('tlnb', 'tiny', {}), ('torchvision', 'resnet18', {}), ('torchvision', '
     ('torchvision', 'squeezenet1_1', dict(places=True)), ('timm', 'vit_tiny_patch16_224', {})]
 
 @pytest.mark.parametrize('library, name, more', NETS, ids=lambda o: o if isinstance(o, str) else ''.join(o))
-def test_networks_for_pictures(library, name, more):
-    "As ONNX they answer as they do, for any number of pictures; twice the same bytes"
-    import torch
+@pytest.mark.parametrize('how', ['onnx', 'torch'])
+def test_networks_for_pictures(library, name, more, how, tmp_path):
+    "As ONNX, and as a list of torch's operations, they answer as they do, for any number of pictures; twice the same bytes"
+    import onnxruntime as ort, torch
+    from tlnb.onnx import to_onnx
+    from tlnb.record import to_record
+    from tlnb.replay import Replay
     from tlnb.source import Fitted
     from tlnb.vision.net import build
     from tlnb.vision.prep import PicturePrep
     torch.manual_seed(0)
     fitted = Fitted('vision', 'classification', list('abc'), PicturePrep(64, 'crop', [.5]*3, [.25]*3), build(dict(library=library, name=name, n_out=3, **more)).train())
     exporter = protocol('exporter', 'vision')
-    graph = to_onnx(**exporter.traced(fitted))
+    write = dict(onnx=to_onnx, torch=to_record)[how]
+    made = write(**exporter.traced(fitted))
     assert fitted.model.training
-    if library == 'tlnb': assert to_onnx(**exporter.traced(fitted)) == graph
-    import onnxruntime as ort
-    session,x = ort.InferenceSession(graph), np.random.default_rng(0).integers(0, 255, (7, 3, 64, 64), 'uint8')
+    if library == 'tlnb': assert write(**exporter.traced(fitted)) == made
+    if how == 'torch':
+        for k,v in made.items(): (tmp_path/k).write_bytes(v)
+    session,x = ort.InferenceSession(made) if how == 'onnx' else Replay(tmp_path), np.random.default_rng(0).integers(0, 255, (7, 3, 64, 64), 'uint8')
     scores,features = session.run(['scores_raw', 'features'], dict(x=x))
     with torch.no_grad():
         ready = fitted.prep.normalise(torch.from_numpy(x))

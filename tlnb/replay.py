@@ -21,10 +21,12 @@ def operation(
     if name == 'lstm': return torch.lstm
     if name in SIZES: return getattr(operator, name)
     space,_,rest = name.partition('.')
-    if space != 'aten' or rest.count('.') != 1 or rest.startswith('_'): raise ValueError(f'no operation of a network: {name!r}')
+    if space != 'aten' or rest.count('.') != 1 or '__' in rest: raise ValueError(f'no operation of a network: {name!r}')
     op,_,kind = rest.partition('.')
-    try: return getattr(getattr(torch.ops.aten, op), kind)
+    try: found = getattr(getattr(torch.ops.aten, op), kind)
     except AttributeError: raise ValueError(f'this torch ({torch.__version__}) lacks the operation {name}; install a later one') from None
+    if any(o.name == 'filename' for o in found._schema.arguments): raise ValueError(f'no operation of a network: {name!r}')
+    return found
 
 def _value(o, known):
     "An argument: a number, a list, what an earlier operation gave, or something of torch's"
