@@ -1,5 +1,5 @@
 "The wheel in a real JupyterLab and a real browser: from the launcher to a finished run, and everything that is clicked on the way"
-import json, os, re, shutil, time
+import json, os, re, shutil, subprocess, sysconfig, time, venv
 from pathlib import Path
 
 import nbformat
@@ -574,3 +574,208 @@ def test_cleaner_by_keyboard(small, address):
         bad = page.page.evaluate("""async () => (await axe.run({include: [['.tlnb-panel[role=region]']]})).violations.filter(o => ['serious', 'critical'].includes(o.impact))
           .map(o => [o.id, o.nodes.map(n => n.html.slice(0, 200) + ' ' + (n.any[0]?.message ?? ''))])""")
         assert not bad, bad
+
+
+# ---- from a finished notebook to a package that is used ----
+
+BUYS = '#| export\nimport numpy as np\n\ndef surest(answers:list)->dict:\n    "The answer that the model is surest of"\n    return answers[int(np.argmax([o["probability"] for o in answers]))]'
+PERSON = '### Intended use\n\nSecond opinion of the clerks.\n\n### Out of scope\n\nNever alone.\n\n### Contact\n\nMs Keller.'
+
+
+@pytest.fixture(scope='module')
+def finished(address):
+    "A folder with a notebook and two runs of it, as its cells leave them; the second is that of the notebook"
+    import numpy as np, pandas as pd
+    from tlnb.adapt import adapt
+    from tlnb.bias import check_bias
+    from tlnb.dataset import load
+    from tlnb.evaluate import evaluate
+    from tlnb.recipe import Recipe
+    home,rng,here = address[1]/'shop',np.random.default_rng(0),os.getcwd()
+    home.mkdir()
+    df = pd.DataFrame(dict(income=rng.normal(50, 10, 300).round(2), job=rng.choice(['clerk', 'craft', 'pilot'], 300), sex=rng.choice(['f', 'm'], 300)))
+    df['bought'] = np.where(df.income + 8*(df.job == 'pilot') + rng.normal(0, 4, 300) > 52, 'yes', 'no')
+    df.to_csv(home/'people.csv', index=False)
+    os.chdir(home)
+    try:
+        for i,epochs in enumerate((3, 8)):
+            recipe = Recipe.for_tabular(data='people.csv', target='bought', sensitive=['sex'], run_seeds=1, run_jobs=1, train_epochs=epochs, tabular_layers=[16], transfer_labels_needed=False)
+            run = adapt(load(recipe), recipe, home/'tlnb-runs'/f'people-{i + 1}')
+            evaluate(run); check_bias(run)
+        said = run.predict(df.head(3))
+    finally: os.chdir(here)
+    nb = nbformat.v4.new_notebook(metadata=dict(tlnb=dict(template='tabular'), kernelspec=dict(display_name='Python 3', language='python', name='python3')))
+    nb.cells = [nbformat.v4.new_markdown_cell('# Who buys'), nbformat.v4.new_code_cell('from tlnb import *'), nbformat.v4.new_code_cell(recipe.to_cell()), nbformat.v4.new_code_cell(BUYS)]
+    nbformat.write(nb, home/'buyers.ipynb')
+    return home,df,said
+
+
+def exporting(page, name=None):
+    "The dialog of the notebook in front, opened from the toolbar"
+    page.page.get_by_role('button', name='Export as package').first.click()
+    dialog = page.page.locator('.jp-Dialog')
+    dialog.get_by_label('Name', exact=True).wait_for()
+    if name: dialog.get_by_label('Name', exact=True).fill(name)
+    return dialog
+
+
+def all_files(folder): return {o.relative_to(folder).as_posix(): o.read_bytes() for o in folder.rglob('*') if o.is_file() and '.ipynb_checkpoints' not in o.parts}
+
+
+@AT_ROOT
+def test_export_from_the_toolbar(page, finished, tmp_path):
+    "Errors beside what is wrong, a trial that writes nothing, a cancelled export that leaves nothing, the package, and its answers where there is no torch"
+    home,df,said = finished
+    page.page.set_default_timeout(180_000)       # an export imports what trains, four times here
+    before = all_files(home)
+    page.open('lab?token=secret&reset', None)
+    page.open_notebook('shop/buyers.ipynb')
+    dialog = exporting(page, 'who buys')
+    button = lambda name: dialog.get_by_role('button', name=name, exact=True)
+    error = lambda field: dialog.locator(f'#tlnb-export-{field}-error')
+    error('name').get_by_text('not a name for a package').wait_for()
+    dialog.get_by_label('Name', exact=True).press('Enter')                # Enter is the dry run
+    dialog.locator('#tlnb-export-name[aria-invalid=true]:focus').wait_for()
+    shot(page, 'export-bad-name', dialog)
+    dialog.get_by_label('Name', exact=True).fill('who-buys')
+    assert dialog.get_by_label('Folder', exact=True).input_value() == 'shop/who-buys'
+    dialog.get_by_text('pip install who-buys, import who_buys').wait_for()
+    dialog.get_by_text('Minor: 0.1.0', exact=False).wait_for()
+    # parts that only a person can write are missing
+    button('Dry run').click()
+    error('draft').get_by_text('only a person can write this').wait_for()
+    assert '--' not in error('draft').inner_text()
+    button('Cancel').click()
+    dialog.wait_for(state='detached')
+    page.page.evaluate("""text => jupyterapp.shell.currentWidget.content.model.sharedModel.insertCell(4, {cell_type: 'markdown', source: text})""", PERSON)
+    dialog = exporting(page, 'who-buys')
+    dialog.get_by_text('changes that are not saved').wait_for()
+    shot(page, 'export-not-saved', dialog)
+    # a trial
+    button('Dry run').click()
+    dialog.locator('.tlnb-Working progress').wait_for()
+    shot(page, 'export-working', dialog)
+    dialog.get_by_text('Dry run: who-buys 0.1.0 can be made').wait_for()
+    assert PERSON.split()[3] in (home/'buyers.ipynb').read_text()
+    before = {**before, 'buyers.ipynb': (home/'buyers.ipynb').read_bytes()}
+    rows = {o.locator('th').inner_text(): o.locator('td').inner_text() for o in dialog.locator('.tlnb-Files tbody tr').all()}
+    assert 'new' in rows['who_buys/model.onnx'] and len(rows) > 12 and all_files(home) == before
+    shot(page, 'export-dry-run', dialog)
+    assert not violations(page, '.tlnb-ExportDialog')
+    # cancelled
+    button('Export').click()
+    dialog.get_by_text('Reading the run').wait_for()                      # its copy is beside the folder now
+    button('Cancel the export').click()
+    dialog.get_by_text('Cancelled: nothing was written.').wait_for()
+    assert all_files(home) == before and not [o for o in home.iterdir() if 'export' in o.name]
+    # the package
+    button('Export').click()
+    dialog.get_by_text('who-buys 0.1.0 is made').wait_for()
+    shot(page, 'export-made', dialog)
+    assert not violations(page, '.tlnb-ExportDialog')
+    command = dialog.get_by_label('Install it').input_value()
+    button('Copy').click()
+    dialog.get_by_text('The command was copied.').wait_for(state='attached')
+    assert command == f'pip install {home}/who-buys/dist/who_buys-0.1.0-py3-none-any.whl'
+    button('Open the model card').click()
+    page.page.locator('.jp-MarkdownViewer', has_text='Second opinion of the clerks.').wait_for()
+    # the next version
+    page.page.evaluate("jupyterapp.shell.activateById([...jupyterapp.shell.widgets('main')].find(o => o.context?.path === 'shop/buyers.ipynb').id)")
+    dialog = exporting(page)
+    dialog.get_by_text('Minor: 0.1.0 → 0.2.0').wait_for()
+    assert dialog.get_by_label('Project').locator('option:checked').inner_text() == 'Next version of who-buys (in shop/who-buys)'
+    shot(page, 'export-next', dialog)
+    dialog.get_by_label('Patch').check()
+    button('Export').click()
+    dialog.get_by_text('who-buys 0.1.1 is made').wait_for()
+    button('Compare with 0.1.0').click()
+    page.page.locator('.tlnb-Comparison .tlnb-Lead').wait_for()
+    shot(page, 'compare-packages')
+    # used, where there is nothing but what it asks for
+    python,answers = fresh(tmp_path),json.loads(json.dumps(df.drop(columns='bought').head(3).to_dict('records')))
+    subprocess.run([str(python), *f'-m {command} --no-index --no-deps --quiet --disable-pip-version-check'.split()], check=True)
+    code = f'import json, sys, who_buys; print(json.dumps(dict(said=who_buys.predict({answers!r}), best=who_buys.core.surest(who_buys.predict({answers!r})), heavy=[o for o in ("torch", "fastai", "tlnb", "pandas") if o in sys.modules])))'
+    code = code.replace('who_buys;', 'who_buys, who_buys.core;')
+    done = subprocess.run([str(python), '-I', '-c', code], capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found['heavy'] == [] and [o['label'] for o in found['said']] == list(said.iloc[:, 0]) and found['best'] in found['said'], (found, said)
+    assert subprocess.run([str(python), '-c', 'import torch'], capture_output=True).returncode != 0
+
+
+def fresh(where):
+    "The Python of a new environment with nothing but pip and what a light package asks for, lent from this one"
+    venv.create(where/'fresh', with_pip=True, symlinks=True)
+    site,own = next((where/'fresh').glob('lib/python*/site-packages')),Path(sysconfig.get_path('purelib'))
+    for name in ('numpy', 'numpy.libs', 'onnxruntime'):
+        if (own/name).exists(): (site/name).symlink_to(own/name)
+    return where/'fresh'/'bin'/'python'
+
+
+def violations(page, where):
+    "What axe finds there, in both themes"
+    page.page.add_script_tag(path=str(ROOT/'labextension'/'node_modules'/'axe-core'/'axe.min.js'))
+    found = []
+    for theme in ('Dark', 'Light'):
+        page.theme(theme)
+        page.page.wait_for_timeout(400)
+        found += page.page.evaluate("""async where => (await axe.run({include: [[where]]})).violations.filter(o => ['serious', 'critical'].includes(o.impact))
+          .map(o => [o.id, o.nodes.map(n => n.html.slice(0, 200) + ' ' + (n.any[0]?.message ?? ''))])""", where)
+    return found
+
+
+@AT_ROOT
+def test_export_with_a_reason(page, finished):
+    "A failed bias check asks for a reason, beside which its line stands; a notebook without a run says what to do"
+    home = finished[0]
+    page.page.set_default_timeout(180_000)
+    bias = home/'tlnb-runs'/'people-2'/'bias.json'
+    told = json.loads(bias.read_text())
+    bias.write_text(json.dumps(told | dict(verdict='fail', gate=dict(on=True, reason=''), gaps=[{**told['gaps'][0], 'verdict': 'fail'}, *told['gaps'][1:]])))
+    try:
+        page.open('lab?token=secret&reset', None)
+        page.open_notebook('shop/buyers.ipynb', kernel=False)
+        page.run('tlnb:export-package')
+        dialog = page.page.locator('.jp-Dialog')
+        dialog.get_by_label('Name', exact=True).fill('fair')
+        dialog.get_by_label('Draft').check()
+        dialog.get_by_role('button', name='Dry run').click()
+        dialog.locator('#tlnb-export-reason-error', has_text='the bias gate said no').wait_for()
+        shot(page, 'export-reason', dialog)
+        dialog.get_by_label('Reason').fill('Only for this test.')
+        dialog.get_by_role('button', name='Dry run').click()
+        dialog.get_by_text('Dry run: fair 0.1.0.dev0 can be made').wait_for()
+        dialog.get_by_text('The bias check failed, and that was overridden: Only for this test.').wait_for()
+        page.page.keyboard.press('Escape')
+        dialog.wait_for(state='detached')
+    finally: bias.write_text(json.dumps(told))
+    (home/'empty').mkdir(exist_ok=True)
+    shutil.copy(home/'buyers.ipynb', home/'empty'/'none.ipynb')
+    page.open_notebook('shop/empty/none.ipynb', kernel=False)
+    page.page.locator('.jp-NotebookPanel:not(.lm-mod-hidden)').get_by_role('button', name='Export as package').click()
+    dialog.get_by_text('There is no run yet.').wait_for()
+    shot(page, 'export-no-run', dialog)
+    assert dialog.get_by_role('button', name='Export', exact=True).is_disabled() and dialog.get_by_role('button', name='Dry run').is_disabled()
+    dialog.get_by_role('button', name='Cancel').click()
+
+
+@AT_ROOT
+def test_runs_are_compared_on_their_rows(page, finished):
+    "What `tlnb compare` says stands in the tab"
+    from tlnb.compare import compare
+    home = finished[0]
+    page.page.set_default_timeout(180_000)
+    page.open('lab?token=secret&reset', None)
+    page.open_notebook('shop/buyers.ipynb', kernel=False)
+    page.run('tlnb:show-panel')
+    side = page.page.locator('#tlnb-sidepanel')
+    for i in (1, 2): side.get_by_role('checkbox', name=re.compile(f'Compare .*people-{i}')).check()
+    side.get_by_role('button', name=re.compile('^Compare')).click()
+    tab = page.page.locator('.tlnb-Comparison')
+    tab.get_by_text('train.epochs').first.wait_for()
+    tab.locator('.tlnb-Lead').wait_for()
+    c = compare(home/'tlnb-runs'/'people-1', home/'tlnb-runs'/'people-2')
+    shown = tab.inner_text()
+    assert c.words() in shown and f'{c.flips["count"]} of {c.flips["n"]} judged rows' in shown and 'demographic parity difference by sex' in shown and 'from the same data' in shown
+    shot(page, 'compare-runs')
+    assert not violations(page, '.tlnb-Comparison')

@@ -92,6 +92,7 @@ export class ExportForm extends FormBody {
 
   /** What is being done is over, or has begun. */
   set(work: string | null, made: IPackage | null = null, news = ''): void {
+    window.clearTimeout(this.timer); // a look and an export must not meet in the folder
     this.work = work;
     this.made = made;
     this.news = news;
