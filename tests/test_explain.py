@@ -7,7 +7,9 @@ import pandas as pd
 import pytest
 
 from tlnb.errors import DataError
-from tlnb.explain import Game, choose, explain, shapley
+from tlnb.explain import choose, explain
+from tlnb.game import Budget, Game, RawBoard, untouched
+from tlnb.shapley import correlation, exact, owen, permutation
 from tlnb.store import RunFolder, to_json
 from tlnb.tabular.masker import TabularMasker
 
@@ -59,7 +61,7 @@ def test_the_values_are_the_true_ones():
     from itertools import combinations
     from math import factorial
     frame, k = table(), 5
-    game = Game(two, TabularMasker(), frame.iloc[:5], frame.iloc[300:330], np.ones(5, int))
+    game = Game(two, RawBoard(TabularMasker(), list(frame), frame.iloc[:5], frame.iloc[300:330]), np.ones(5, int))
     true = np.zeros((5, k))
     for f in range(k):
         for size in range(k):
@@ -67,9 +69,10 @@ def test_the_values_are_the_true_ones():
                 shown = np.zeros((2, k)); shown[:, list(s)] = 1; shown[1, f] = 1
                 without, with_ = game(shown)
                 true[:, f] += (with_ - without)*factorial(size)*factorial(k-size-1)/factorial(k)
-    values, stability, _ = shapley(game, k, 500)
-    assert np.abs(values - true).max() < 0.01 and stability.min() > 0.8
-    assert np.corrcoef(values.ravel(), true.ravel())[0, 1] > 0.999
+    with untouched(): asked, every = permutation(game, k, 500), exact(game, k)
+    assert np.abs(every.values - true).max() < 1e-9
+    assert np.abs(asked.values - true).max() < 0.01 and asked.stability.min() > 0.8
+    assert np.corrcoef(asked.values.ravel(), true.ravel())[0, 1] > 0.999
 
 
 def test_same_as_shap_called_directly():
@@ -79,8 +82,8 @@ def test_same_as_shap_called_directly():
     def score(rows): p = f(rows.to_numpy(float)); return np.stack([1-p, p], 1)
     rows, background = frame.iloc[:10], frame.iloc[300:340]
     theirs = shap.PermutationExplainer(f, shap.maskers.Independent(background.to_numpy(), 40), seed=0)(rows.to_numpy(), max_evals=140, silent=True).values
-    ours, _, spent = shapley(Game(score, TabularMasker(), rows, background, np.ones(10, int)), 3, 140)
-    assert spent == 140 and np.corrcoef(ours.ravel(), theirs.ravel())[0, 1] > 0.999
+    with untouched(): ours = permutation(Game(score, RawBoard(TabularMasker(), list(frame), rows, background), np.ones(10, int)), 3, 140)
+    assert ours.spent == 140 and np.corrcoef(ours.values.ravel(), theirs.ravel())[0, 1] > 0.999
 
 
 @pytest.mark.parametrize('score,classes', [(three, ('a', 'b', 'c')), (number, ())])

@@ -36,35 +36,54 @@ def _overlay(ax, x, values, wide, title):
 def _short(o, n=22): return o if len(o := str(o)) <= n else o[:n-1] + '…'
 
 # %% ../nbs/31_places.ipynb #1fcc1346
-def plot_places(
-    info:dict, # an explanation whose items have a `look`: `picture` (data URI) and `grid` [rows, columns]
-):
-    "Each picture beside itself with the shares of its places, and where things count in general (matplotlib `Figure`)"
+def _areas(look):
+    "Number of the area of each pixel of a small picture"
+    if 'grid' in look: return np.arange(np.prod(look['grid'])).reshape(look['grid'])
+    from PIL import Image
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(look['areas'].split(',', 1)[1])))).astype(int)
+
+def _placed(top, names, look):
+    "Shares by name as a picture"
+    by = {t['feature']: t['value'] for t in top}
+    return np.array([by.get(f, 0.) for f in names])[_areas(look)]
+
+def _item(axes, i, names, wide):
+    "One picture, and beside it each class that is explained"
+    x = _pixels(i['look']['picture'])
+    axes[0].imshow(x)
+    label = '' if i['label'] is None else f"\nlabel {_short(i['label'])}"
+    axes[0].set_title(f"{_short(i['id'], 26)}{label}", fontsize=8, loc='left')
+    shown = i.get('classes') or [dict(top=i['top'], **{'class': i.get('explained', i['predicted'])}, output=i['output'])]
+    for k,(ax,c) in enumerate(zip(axes[1:], shown)):
+        said = f"{_short(c['class'])}: " if isinstance(c['class'], str) else ''
+        _overlay(ax, x, _placed(c['top'], names, i['look']), wide, f"{'' if k else i['why']}\n{said}{c['output']:.2f}")
+
+def _scale(fig, axes, wide, unit):
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import Normalize
+    bar = fig.colorbar(ScalarMappable(Normalize(-wide, wide), _colours()), ax=axes, orientation='horizontal', shrink=.8, pad=.02)
+    bar.set_label(f"← lowers   the {unit}   raises →", fontsize=8); bar.ax.tick_params(labelsize=7)
+
+def plot_places(
+    info:dict, # an explanation whose items have a `look`: `picture` (data URI) and `grid` [rows, columns], or `areas` (data URI)
+):
+    "Each picture beside itself with the shares of its places, and where things count in general (matplotlib `Figure`)"
     from matplotlib.figure import Figure
-    items,at = info['items'],{f: i for i,f in enumerate(info['features'])}
-    grid = items[0]['look']['grid']
-    def placed(pairs):
-        out = np.zeros(len(at))
-        for f,v in pairs: out[at[f]] = v
-        return out.reshape(grid)
-    shares = [placed((t['feature'], t['value']) for t in i['top']) for i in items]
-    wide = max(np.abs(shares).max(), 1e-9)
-    cols = 4
-    lines = -(-(len(items) + 1)//(cols//2))
-    fig = Figure(figsize=(10, 2.75*lines), layout='constrained')
-    axes = fig.subplots(lines, cols, squeeze=False)
+    items = info['items']
+    every = [c['top'] for i in items for c in i.get('classes') or [i]]
+    wide = max((abs(t['value']) for o in every for t in o), default=0) or 1e-9
+    each = 1 + max(len(i.get('classes') or [i]) for i in items)
+    side = max(1, 4//each)
+    lines = -(-(len(items) + 1)//side)
+    fig = Figure(figsize=(2.5*each*side, 2.75*lines), layout='constrained')
+    axes = fig.subplots(lines, each*side, squeeze=False)
     for ax in axes.ravel(): ax.set_axis_off()
-    for k,(i,v) in enumerate(zip(items, shares)):
-        left,right = axes[k//2, 2*(k % 2):2*(k % 2) + 2]
-        left.imshow(x := _pixels(i['look']['picture']))
-        label = '' if i['label'] is None else f"\nlabel {_short(i['label'])}"
-        left.set_title(f"{_short(i['id'], 26)}{label}", fontsize=8, loc='left')
-        _overlay(right, x, v, wide, f"{i['why']}\n{_short(i['predicted'])}: {i['output']:.2f}")
-    ax = axes.ravel()[2*len(items)]
-    general = placed((g['feature'], g['mean_abs']) for g in info['global'])
-    ax.imshow(general, cmap='Greys', vmin=0); ax.set_title(f"in general: mean |share|\nover {info['global_rows']} judged", fontsize=8, loc='left')
-    bar = fig.colorbar(ScalarMappable(Normalize(-wide, wide), _colours()), ax=axes.ravel()[2*len(items)+1:].tolist() or axes, orientation='horizontal', shrink=.8, pad=.02)
-    bar.set_label(f"← lowers   the {info['unit']}   raises →", fontsize=8); bar.ax.tick_params(labelsize=7)
+    flat = axes.reshape(-1, each)
+    for i,row in zip(items, flat): _item(row, i, i.get('features') or info['features'], wide)
+    last = flat[len(items)]
+    n = round(len(info['features'])**.5)
+    if info['global'] and n*n == len(info['features']):
+        general = _placed([dict(feature=g['feature'], value=g['mean_abs']) for g in info['global']], info['features'], dict(grid=[n, n]))
+        last[0].imshow(general, cmap='Greys', vmin=0); last[0].set_title(f"in general: mean |share|\nover {info['global_rows']} judged", fontsize=8, loc='left')
+    _scale(fig, [o for r in flat[len(items):] for o in r][1:], wide, info['unit'])
     return fig
