@@ -8,11 +8,12 @@ __all__ = ['DELIMITERS', 'MOST_COLUMNS', 'Table', 'find_delimiter', 'has_header'
 # %% ../nbs/11_tables.ipynb #8fac83fb
 import csv, io, json, os, re
 from collections import Counter
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 # %% ../nbs/11_tables.ipynb #c19e53af
 from .errors import DataError
-from .files import PARQUET, decode, read_bytes, sha256
+from .files import LONGEST_LINE, PARQUET, decode, read_bytes, sha256
 
 # %% ../nbs/11_tables.ipynb #a46e00d2
 @dataclass
@@ -60,14 +61,22 @@ def find_delimiter(
     return best
 
 # %% ../nbs/11_tables.ipynb #cd22568b
+@contextmanager
+def _long_fields():
+    "Fields may be as long as a line may be: some are whole texts"
+    before = csv.field_size_limit(LONGEST_LINE)
+    try: yield
+    finally: csv.field_size_limit(before)
+
 def _records(text, delimiter, quoting=csv.QUOTE_MINIMAL)->tuple:
     "Rows that are not blank, and the line at which each begins"
     reader = csv.reader(io.StringIO(text), delimiter=delimiter, quoting=quoting, skipinitialspace=True, strict=True)
     rows, lines, at = [], [], 0
     try:
-        for row in reader:
-            if len(row) > 1 or row and row[0].strip(): rows.append(row); lines.append(at+1)
-            at = reader.line_num
+        with _long_fields():
+            for row in reader:
+                if len(row) > 1 or row and row[0].strip(): rows.append(row); lines.append(at+1)
+                at = reader.line_num
     except csv.Error as e: e.line = at+1; raise
     return rows, lines
 

@@ -15,21 +15,21 @@ from sklearn.model_selection import GridSearchCV, KFold, StratifiedKFold
 from threadpoolctl import threadpool_limits
 
 # %% ../../nbs/text/13_simple.ipynb #48237282
-MOST = 200_000   # words and pairs that are counted, the most frequent ones; as many pieces
+MOST = 50_000    # words and pairs that are counted, the most frequent ones; as many pieces
 FEW = 3000       # rows from which on what occurs once is dropped
-LONGEST = 20_000 # characters of a text that are looked at
+LONGEST = 5000   # characters of a text that are looked at
 
 class Counts:
     "Texts to rows of weighted counts: words and pairs of words, and pieces of words."
     def fit(self,
         texts, # list of str
     ):
-        "Learn which words there are, and how rare each is"
+        "Learn which words there are, and how rare each is; the weighted counts of these texts"
         least = 2 if len(texts) > FEW else 1
         words = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, min_df=least, max_features=MOST, token_pattern=r'(?u)\w+|[^\w\s]', dtype=np.float32)
         pieces = TfidfVectorizer(analyzer='char_wb', ngram_range=(2, 4), sublinear_tf=True, min_df=least, max_features=MOST, dtype=np.float32)
-        self.parts = [o.fit(self._cut(texts)) for o in (words, pieces)]
-        return self
+        self.parts = words, pieces
+        return hstack([o.fit_transform(self._cut(texts)) for o in self.parts]).tocsr()
 
     def __call__(self, texts): return hstack([o.transform(self._cut(texts)) for o in self.parts]).tocsr()
 
@@ -39,12 +39,12 @@ class Counts:
 # %% ../../nbs/text/13_simple.ipynb #a82275a3
 STRENGTHS = [.3, 1., 3., 10., 30., 100.]
 ALPHAS = [.03, .1, .3, 1., 3., 10.]
-CHOSEN = 2000     # rows on which a penalty is chosen
+CHOSEN = 1000     # rows on which a penalty is chosen
 MOST_CHOSEN = 10  # labels for each of which a penalty is chosen
 
 def _some(n, seed)->np.ndarray: return np.arange(n) if n <= CHOSEN else np.sort(np.random.default_rng(seed).permutation(n)[:CHOSEN])
 
-def _logistic(C=10.): return LogisticRegression(C=C, max_iter=200)
+def _logistic(C=10.): return LogisticRegression(C=C, max_iter=200, tol=1e-3)
 
 def logistic(
     x,            # sparse [n, words]
@@ -80,8 +80,8 @@ class Words:
         "Learn from raw rows; `y`: class codes [n], 0/1 labels [n, classes], or numbers [n]"
         y = np.asarray(y)
         with threadpool_limits(1):
-            self.counts = Counts().fit(frame['text'].tolist())
-            self.models = self._models(self.counts(frame['text'].tolist()), y)
+            self.counts = Counts()
+            self.models = self._models(self.counts.fit(frame['text'].tolist()), y)
         self.width = 1 if self.task == 'regression' else y.shape[1] if y.ndim > 1 else int(y.max()) + 1
         return self
 
