@@ -735,7 +735,7 @@ def test_export_with_a_reason(page, finished):
     try:
         page.open('lab?token=secret&reset', None)
         page.open_notebook('shop/buyers.ipynb', kernel=False)
-        page.run('tlnb:export-package')
+        page.page.evaluate("() => void jupyterapp.commands.execute('tlnb:export-package')")    # it ends when the dialog is closed
         dialog = page.page.locator('.jp-Dialog')
         dialog.get_by_label('Name', exact=True).fill('fair')
         dialog.get_by_label('Draft').check()

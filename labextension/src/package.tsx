@@ -11,6 +11,7 @@ const STATUS: Record<IPackage['files'][number]['status'], { sign: string; word: 
   removed: { sign: '−', word: 'removed' }
 };
 
+const sizeOf = (bytes: number) => (bytes < 1e6 ? `${Math.ceil(bytes / 1e3)} kB` : `${(bytes / 1e6).toFixed(1)} MB`);
 const count = (n: number, one: string, many: string) => `${n.toLocaleString()} ${n === 1 ? one : many}`;
 
 function List({ title, lines }: { title: string; lines: string[] }): JSX.Element | null {
@@ -103,7 +104,7 @@ export function Package({ made, onOpen, onCompare }: IPackageProps): JSX.Element
       <p>
         {made.dry_run ? 'Nothing was written. ' : ''}
         {`It answers as the notebook’s model does on all ${count(parity.n, 'judged row', 'judged rows')} (largest difference ${parity.max_difference.toPrecision(1)}). `}
-        {`The wheel ${made.dry_run ? 'would have' : 'has'} ${(made.size_bytes / 1e6).toFixed(2)} MB.`}
+        {`The wheel ${made.dry_run ? 'would have' : 'has'} ${sizeOf(made.size_bytes)}.`}
       </p>
       {!made.dry_run && <Install command={made.install} />}
       {!made.dry_run && (
