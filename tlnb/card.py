@@ -118,7 +118,14 @@ def _checked(bias, why):
     notes = ''.join(f'\n- {_cell(o)}' for o in [*bias['undecided'], *bias['notes']])
     reason = why or bias['gate']['reason']
     signed = f'\n\n**The gate was overridden, for this reason:** {_cell(reason)}' if reason and bias['verdict']=='fail' else ''
-    return f"**Verdict: {bias['verdict']}.** {bias['rows']:,} judged rows.{signed}\n\n{_table(head, rows)}\n{notes}"
+    return f"**Verdict: {bias['verdict']}.** {bias['rows']:,} judged rows.{signed}{_mitigated(bias.get('mitigation'))}\n\n{_table(head, rows)}\n{notes}"
+
+def _mitigated(m):
+    "What was done about gaps, and what it cost"
+    if not m: return ''
+    by = f" by {_cell(m['thresholds']['attribute'])}: whoever asks for an answer has to say it" if m.get('thresholds') else ''
+    return (f"\n\nMitigation: {_cell(m['method'].replace('_', ' '))}{by}, strength {m['strength']:g}, chosen on the inner split. It costs {m['cost']['value']:.3f} accuracy "
+            f"({_span(m['cost']['interval'])}) on the judged rows; without it the verdict would be {m['before']['verdict']}.")
 
 def _portable(recipe):
     "The recipe without what only this machine knows"

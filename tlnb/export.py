@@ -26,6 +26,7 @@ from .portrait import portrait
 from .project import STATE, check_request, digest, licence_text, next_version, pyproject, staged
 from .report import report
 from .store import atomic_write, plain, to_json
+from .thresholds import thresholds_of
 
 # %% ../nbs/45_export.ipynb #188bd082
 PERSON = 'use', 'scope', 'contact'
@@ -67,15 +68,21 @@ def about(
 
 def description(run)->str: return f'Predicts {run.dataset.target}, with a network for {run.recipe.modality} data'
 
+def _thresholds(run):
+    "Thresholds of groups, where the recipe asks for them"
+    if run.recipe.bias.mitigation != 'thresholds': return None
+    return {k: v for k,v in thresholds_of(run).items() if k in ('attribute', 'positive', 'groups', 'other')}
+
 def model_meta(
     run:Run,        # A run with a model
     fitted,         # `Fitted`: the model that is exported
     exporter,       # `Exporter` of its modality
 )->dict:
     "model.json, but for its card, its parity and what it is compared by"
-    target = getattr(fitted.prep, 'target', None)
-    return dict(schema=1, title=description(run), made_with=f'tlnb {__version__}', modality=fitted.modality, task=fitted.task, classes=fitted.classes, target=target, thresholds=None,
-        threads=exporter.threads, spec=exporter.spec(fitted, run.dataset), reference=exporter.reference(run.dataset, fitted))
+    target,thresholds,spec = getattr(fitted.prep, 'target', None),_thresholds(run),exporter.spec(fitted, run.dataset)
+    if thresholds and 'columns' in spec and thresholds['attribute'] not in {c['name'] for c in spec['columns'] if c['kind'] != 'unused'}: spec['extra'] = [thresholds['attribute']]
+    return dict(schema=1, title=description(run), made_with=f'tlnb {__version__}', modality=fitted.modality, task=fitted.task, classes=fitted.classes, target=target, thresholds=thresholds,
+        threads=exporter.threads, spec=spec, reference=exporter.reference(run.dataset, fitted))
 
 # %% ../nbs/45_export.ipynb #9b940c17
 _INIT = '''"{title}"
@@ -276,7 +283,6 @@ def _files(p, target)->list:
 def _fill(p, run, nb, text, bump, reason, draft, licence, rows, say):
     "Everything in the project's copy; returns the parity, the wheel, the lines of the changelog, and why the network is not ONNX"
     version = next_version(p.released, bump, draft)
-    _person_gate(_card(p, run, nb, reason, version), nb, draft)
     exporter,fitted = protocol('exporter', run.recipe.modality),run.fitted()
     meta,news,traced = model_meta(run, fitted, exporter),about(run),exporter.traced(fitted)
     meta['compare'] = portrait(run, name=f'{p.name} {version}', rows=rows, salt=p.name)
@@ -335,6 +341,7 @@ def export(
         repository = git_ready(target, '' if draft else f'v{version}')
         run,nb = found(run)
         _bias_gate(run, reason)
+        _person_gate(_card(p, run, nb, reason, version), nb, draft) # before the notebook is cleaned: its cells have their numbers yet
         text = clean(nb, run, target/'nbs')
         parity,wheel,lines,why = _fill(p, run, nb, text, bump, reason.strip(), draft, licence, rows, say)
         files,size = _files(p, target),wheel.stat().st_size
