@@ -20,7 +20,7 @@ FIELDS = dict(to='Folder', draft='Draft', reason='Reason', licence='Licence', bu
 _PLACES = {'not a name': 'name', 'a module of Python': 'name', 'a folder of the project': 'name', 'the name is taken': 'name', 'the tag': 'bump', 'no such bump': 'bump', 'not a version': 'bump',
     'no such licence': 'licence'}
 _CURES = {'choose another with --to': 'choose another Folder', 'choose another folder with --to': 'choose another Folder', 'export a draft with --draft': 'make it a Draft',
-    'write the reason: --reason "…" (in Python: reason="…")': 'write the Reason below'}
+    'write the reason: --reason "…" (in Python: reason="…")': 'write the Reason'}
 
 def placed(
     e:TlnbError, # What went wrong

@@ -86,6 +86,7 @@ export class ExportForm extends FormBody {
 
   fail(error: IProblem): void {
     this.error = { ...error, field: FIELDS.includes(error.field) ? error.field : '' };
+    this.wantsReason = this.wantsReason || this.error.field === 'reason';
     this.wanted = { selector: this.error.field ? `#tlnb-export-${this.error.field}` : '#tlnb-export-error' };
     this.change();
   }
@@ -99,6 +100,9 @@ export class ExportForm extends FormBody {
     this.error = null;
     this.isCancelling = false;
     this.change();
+    if (work === null && !this.isDone) {
+      void this.look();
+    }
   }
 
   change(): void {
@@ -143,7 +147,7 @@ export class ExportForm extends FormBody {
     const { contents, subject } = this.options;
     const errorOf = (field: string) => [this.error, this.problem].find(o => o?.field === field)?.message;
     const projects = known?.projects ?? [];
-    const needsReason = subject.biasFailed || this.error?.field === 'reason' || answers.reason !== '';
+    const needsReason = subject.biasFailed || this.wantsReason;
     return (
       <>
         {projects.length > 0 && (
@@ -308,6 +312,7 @@ export class ExportForm extends FormBody {
   private problem: IProblem | null = null;
   private error: IProblem | null = null;
   private wanted: { selector: string } | null = null;
+  private wantsReason = false;
   private news = '';
   private isPicking = false;
   private asked = 0;
