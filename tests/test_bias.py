@@ -341,3 +341,15 @@ def test_units_of_a_number_are_said(tmp_path):
     assert 'of the mean absolute error' in bias_line(dict(bias=b.info))
     b = check_bias(y_true=y > 100, y_pred=y > 90, groups=g)
     assert 'mean absolute error' not in b._repr_html_() + bias_line(dict(bias=b.info)) and 'units of the target' not in b._repr_html_()
+
+
+def test_the_bench_in_small():
+    "Twenty of the simulated sets of tests/bench/bias.py"
+    import importlib.util
+    from pathlib import Path
+    spec = importlib.util.spec_from_file_location('bench_bias', Path(__file__).parent/'bench'/'bias.py')
+    bench = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(bench)
+    s = bench.simulate(20)
+    assert s['gap']['found'] == 1 and s['none']['any_fail'] <= 0.2 and s['rare']['rare_named'] == 0 and s['rare']['any_fail'] == 0
+    assert 0.85 <= s['none']['groups_held'] <= 1 and max(s['none']['undecided'], s['gap']['undecided']) <= 0.2

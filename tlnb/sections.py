@@ -55,13 +55,18 @@ def bias_line(r)->str:
     from tlnb.bias import NUMBER_GAPS
     b = r['bias']
     if not b: return r['bias_reason']
-    worst = max((o for o in b['gaps'] if o['value'] is not None), key=lambda o: (o['verdict'] == 'fail', o['value']), default=None)
+    worst = max((o for o in b['gaps'] if o['value'] is not None and o.get('decides', True)), key=lambda o: (o['verdict'] == 'fail', o['value']), default=None)
     if worst is None: return 'no gap could be measured'
     span = f" ({worst['interval'][0]:.3f} to {worst['interval'][1]:.3f})" if worst['interval'] else ''
     by = f" by {worst['attribute']}" if worst.get('attribute') else ''
     if b.get('labels') and worst.get('class'): by += f", label {worst['class']}"
     share = ' of the mean absolute error' if worst['metric'] in NUMBER_GAPS else ''
-    return f"the widest gap is {worst['value']:.3f}{share}{span} in {worst['metric'].replace('_', ' ')}{by}; {worst['limit']:g} is allowed"
+    return f"the widest gap is {worst['value']:.3f}{share}{span} in {worst['metric'].replace('_', ' ')}{by}; {worst['limit']:g} is allowed{_more(b)}"
+
+def _more(b):
+    "A mitigation, and a gate that somebody overrode"
+    m,reason = b.get('mitigation'),(b.get('gate') or {}).get('reason')
+    return (f"; {m['method'].replace('_', ' ')} costs {m['cost']['value']:.3f} accuracy" if m else '') + (f'; gate overridden: {reason}' if reason and b['verdict'] == 'fail' else '')
 
 LINES = dict(data=data_line, source=source_line, transfer=transfer_line, labels=labels_line, explanation=explanation_line, bias=bias_line)
 

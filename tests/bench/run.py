@@ -45,6 +45,10 @@ def sections(a):
             '-m', 'pytest', '-q', 'tests/test_vision_hostile.py', '-k', 'mutated', dict(TLNB_FUZZ='3000')),
         'cache': ('Are cached features fast?', 'The head of a network for photos, trained by fastai through the frozen network and by tlnb on features that are computed once, in one run.',
             'tests/bench/cache.py', '--data', a.data),
+        'embedding': ('Are texts of about the same length read together?', 'Vectors of 5,000 texts, short and long: batches of about the same length against batches as the texts come, each padded to its longest, '
+            'in one run; the vectors have to be the same.', 'tests/bench/embedding.py', '--data', a.data),
+        'bias': ('Does the bias check say what is true?', 'Simulated predictions with known gaps, a disparity planted in `loans`, and time and memory beside the bootstrap of fairlearn in one run.',
+            'tests/bench/bias.py'),
         'negative': ('Is a source that will hurt warned of?', 'Source-target pairs of pictures and tables; truth from the intervals of the arms. The margin by which the raw input has to be ahead '
             'is chosen on the pairs of the other targets.', 'tests/bench/negative.py', '--data', a.data, '--seeds', 3),
         'offline_source': ('What is the offline source worth?', 'Linear probes on `shapes` against random features, raw pixels and training from scratch; 5 draws of labels.', 'tests/bench/offline_source.py'),
