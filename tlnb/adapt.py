@@ -228,6 +228,15 @@ def load(cls:Run,
     recipe = replace(Recipe.from_dict(meta['recipe']), origins=meta['origins'])
     return cls(place, recipe, source=_source_again(place, meta.get('source')))
 
+@patch(cls_method=True)
+def from_learner(cls:Run,
+    learn,       # fastai `Learner` for tables or pictures
+    items=None,  # rows or pictures that are looked at; None: its validation set
+    **options,   # labels, sensitive, folder, keys of a recipe: see `tlnb.foreign`
+)->Run:
+    "Any fastai learner as a run that can be explained and checked for bias; the learner is left as it was"
+    return protocol('run', 'learner')(learn, items, **options)
+
 def _source_again(place, said):
     "The source that the run was trained from, as it was described then"
     if said: return Source(**{**said, 'folder': str(place.file('source')) if said['origin'] == 'trained here' else said['folder']})
@@ -284,8 +293,8 @@ def _agreed(dataset, recipe):
 def _wanted(recipe, source):
     "Arms that `adapt` trains: those of the strategy, or from_scratch where there is nothing to transfer"
     if source is None: return ['from_scratch']
-    strategy = recipe.transfer.strategy
-    return [a for a,o in ARMS.items() if o.side == 'transfer' and (strategy in ('auto', a) or a == 'source_unchanged')]
+    strategy,few = recipe.transfer.strategy,getattr(protocol('modality', recipe.modality), 'arms', ())
+    return [a for a,o in ARMS.items() if o.side == 'transfer' and (strategy == a or a == 'source_unchanged' or strategy == 'auto' and (not o.few or a in few))]
 
 def _prepare_source(material, place):
     plan_progress(place, {'source': material.recipe.train.epochs})

@@ -9,6 +9,7 @@ __all__ = ['SIDES', 'LEAST_ROWS', 'NO_ROWS', 'register', 'knows', 'protocol', 'M
 # %% ../nbs/12_dataset.ipynb #8e8c6379
 import hashlib, json, os
 from dataclasses import dataclass, field, replace
+from glob import escape, glob
 from importlib import import_module
 from typing import Protocol
 
@@ -39,7 +40,8 @@ _registry = {
     ('exporter', 'text'): 'tlnb.text.exporter:TextExporter',
     ('exporter', 'tabular'): 'tlnb.tabular.exporter:TabularExporter',
     ('exporter', 'vision'): 'tlnb.vision.exporter:VisionExporter',
-    ('runtime', 'onnx'): 'tlnb.onnx:to_onnx'}
+    ('runtime', 'onnx'): 'tlnb.onnx:to_onnx',
+    ('run', 'learner'): 'tlnb.foreign:from_learner'}
 
 # %% ../nbs/12_dataset.ipynb #2d81d9d3
 def register(
@@ -319,11 +321,11 @@ def completed(
     return replace(recipe.with_(new), origins={**recipe.origins, **{k: f'data {recipe.data.path}' for k in new}})
 
 def _located(recipe, folder):
-    "`recipe` with the path of its data as seen from `folder`, where something lies there"
+    "`recipe` with the path of its data as seen from `folder`, where something lies there, or files of which it is the beginning"
     path = recipe.data.path
     if not path or os.path.isabs(path): return recipe
     there = os.path.join(folder, os.path.expanduser(path))
-    return recipe.with_({'data.path': there}) if there != path and os.path.exists(there) else recipe
+    return recipe.with_({'data.path': there}) if there != path and (os.path.exists(there) or glob(escape(there) + '.*')) else recipe
 
 # %% ../nbs/12_dataset.ipynb #a7eede66
 def _drawn(reading, recipe, kind)->set|None:

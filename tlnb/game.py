@@ -22,7 +22,8 @@ class Masker(Protocol):
         "`len(background)` versions of each of the [m] rows, row after row, with what `hidden` [m, features] says replaced"
     # Optional:
     # `boards(subject, rows, background, **how)`: list of `Board`s that hold these rows in their order, for a model whose inputs can be made ready
-    # `deep(fitted, rows, background, outputs)`: values [n, features], score [n] and baseline [n] by a method that looks into the network
+    # `deep(fitted, rows, background, outputs, stop)`, where `looks_into(model)`: values [n, features] by a method that looks into the network
+    # `tree(dataset)`: seed -> linkage of the features; `options`: name of an option of `boards` -> what it may be; `fixed`, what is held fixed, in words
     # `batch`, masked rows that are held at once; `stands`, the background in words; `look(rows)`, a `picture` and its `grid` for each row
 
 class Board:

@@ -31,7 +31,7 @@ def method_of(
     if method == 'exact' and len(board.features) > MOST: raise RecipeError('too many features to go through every coalition', f'{len(board.features)} of them', f'exact takes at most {MOST}: choose permutation')
     return method
 
-def _deep(subject): return subject.fast and hasattr(subject.masker, 'deep') and hasattr(subject.fitted.model, 'embeds')
+def _deep(subject): return subject.fast and hasattr(subject.masker, 'looks_into') and subject.masker.looks_into(subject.fitted.model)
 
 def _tree(subject, board): return board.tree or (subject.masker.tree(subject.ds) if hasattr(subject.masker, 'tree') else None)
 
@@ -67,8 +67,10 @@ def _values(subject, board, rows, outputs, method, evaluations, seed):
     "(Values of n*k outputs, reference `Values` or None, fit or None)"
     game,n,k = subject.game(board, outputs),len(board.features),outputs.shape[1]
     if method == 'deep':
-        first,second = (_by_deep(subject, rows, b, outputs, k) for b in (subject.background, _other(subject)))
-        return Values(first, (first, second), len(subject.background)), (_longer(game, n, evaluations, seed) if evaluations else None), None
+        first = _by_deep(subject, rows, subject.background, outputs, k)
+        if not evaluations: return Values(first, None, len(subject.background)), None, None
+        twice = first, _by_deep(subject, rows, _other(subject), outputs, k)
+        return Values(first, twice, len(subject.background)), _longer(game, n, evaluations, seed), None
     if method == 'exact':
         first = exact(game, n)
         second = exact(subject.game(subject.boards(rows, _other(subject))[0], outputs), n)

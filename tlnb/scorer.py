@@ -28,7 +28,7 @@ class Scorer:
         device:str='cpu',     # where the copy is put; elsewhere than on a CPU it stays in torch
     ):
         self.prep,self.runtime,self.parity,self.why = fitted.prep,'torch',None,''
-        told = protocol('exporter', fitted.modality).traced(fitted)
+        told = fitted.traced() if hasattr(fitted, 'traced') else protocol('exporter', fitted.modality).traced(fitted)
         self.names,self.before,self.draw,self.device = told['names'],told.get('before'),told['draw'],device
         self.model = copy.deepcopy(fitted.model).to(device).eval()
         self.conv = any(p.ndim == 4 for p in self.model.parameters())

@@ -128,6 +128,11 @@ class TabularMasker:
 
     def boards(self, fitted, rows, background): return [ColumnBoard(fitted.prep, rows, background)]
 
+    def looks_into(self, model):
+        "Whether `deep` can look into this network"
+        from tlnb.tabular.deep import steps
+        return steps(model) is not None
+
     def deep(self, fitted, rows, background, outputs, stop=None):
         "Values [n, columns] by a method that looks into the network"
         from tlnb.tabular.deep import deep
