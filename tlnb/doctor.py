@@ -169,9 +169,11 @@ def _look(folder, asked):
 
 # %% ../nbs/91_doctor.ipynb #705c9e78
 def _away(sources):
-    "What to do about sources whose weights are not here"
-    away = [o for o in sources if not o['offline']]
-    return [('', f'{len(away)} more need their weights once (tlnb sources); such as {away[0]["name"]}: {away[0]["cure"]}')] if away else []
+    "What to do about sources whose weights are not here, a line a kind of data"
+    first = {}
+    for o in sources:
+        if not o['offline']: first.setdefault(o['modality'], []).append(o)
+    return [('', f'{len(away)} more for {kind} need their weights once (tlnb sources); such as {away[0]["name"]}: {away[0]["cure"]}') for kind,away in first.items()]
 
 def as_text(
     h:Health, # What `doctor` found

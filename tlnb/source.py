@@ -17,7 +17,7 @@ from fastcore.basics import patch
 from .dataset import load, protocol
 from .errors import SourceError, TlnbError, nearest
 from .metrics import better, headline
-from .registry import SCHEMA, WEIGHTS, Source, describe, of_library, read_description, sources
+from .registry import SCHEMA, Source, describe, read_description, sources
 from .store import atomic_write, cache_folder, load_tensors, save_tensors, to_json
 
 # %% ../nbs/20_source.ipynb #1e588026
@@ -118,17 +118,19 @@ def _installed(name):
     if len(found) > 1: raise SourceError(f'the package carries {len(found)} models', name, 'give the folder of one: ' + ', '.join(map(str, found[:3])))
     return describe(found[0], name, 'an installed package') if found else None
 
+def _ours(path): return any((path/o).exists() for o in ('model.json', 'arms', 'run/model.json', 'run/arms'))
+
 def _named(recipe):
     "The `Source` that `source.name` means"
     name = recipe.source.name
     path,listed = Path(name).expanduser(),{s.name: s for s in sources(cache=cache_folder(recipe))}
-    if path.is_dir(): return _in_folder(path)
+    if path.is_dir() and _ours(path): return _in_folder(path)
     here = listed.get(name)
     if here and (here.offline or here.modality != recipe.modality): return here
     if here and recipe.run.offline: raise SourceError('the weights are not here, and run.offline = true', name, here.cure)
-    if of_library(name) or path.is_file() or path.suffix in WEIGHTS:
-        ask = getattr(protocol('featurizer', recipe.modality), 'source', None)
-        if ask and (found := ask(name, recipe)): return found
+    ask = getattr(protocol('featurizer', recipe.modality), 'source', None)
+    if ask and (found := ask(name, recipe)): return found
+    if path.is_dir(): return _in_folder(path)
     if found := _installed(name): return found
     raise SourceError('no such source', repr(name), nearest(name, [k for k,s in listed.items() if s.modality == recipe.modality], 'tlnb sources lists them') +
         '; or give the folder of a model or of an earlier run')
