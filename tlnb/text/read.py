@@ -25,7 +25,7 @@ from ..files import MAGIC, decode, read_bytes
 from ..folders import TABLES, beside, denied, is_hidden, labelled, no_columns, plainly, told_by_names, walk
 from ..store import cache_folder
 from ..tables import Table, read_table
-from ..target import condition
+from ..target import condition, separator_of
 from .cleaning import clean, traces
 from ..zips import is_zip, unpack
 
@@ -135,7 +135,7 @@ def _of_table(table, recipe, ids=None, split=None)->tuple[Texts, object]:
     text, guessed = text_column(table, recipe.data)
     raw = raw_cells(table.columns[text])
     rest = Table({k: v for k,v in table.columns.items() if k != text}, table.lines, '', table.found)
-    frame = typed_frame(rest, recipe.data.missing, recipe.data.target if recipe.data.separator else '')
+    frame = typed_frame(rest, recipe.data.missing, recipe.data.target if separator_of(recipe.data) else '')
     recipe, aimed = _target(recipe, frame, text)
     d = recipe.data
     frame = pd.concat([frame, pd.DataFrame({text: pd.Series(raw, dtype=object)})], axis=1)
@@ -235,6 +235,7 @@ def _encodings(ids, seen)->list:
     other = [i for i,o in zip(ids, seen) if o and o != main]
     return [DataWarning('mixed_encoding', f'{count(len(other), "file")} in {some(o for o in counts if o != main)}, among files of {main}', len(other), some(other), 'save all of them as UTF-8')]
 
+# %% ../../nbs/text/13_read.ipynb #ca170eed
 def _of_folders(root, names, counts, recipe)->Texts:
     "A folder per class"
     no_columns(recipe.data, 'give a table of texts, labels and such columns')
@@ -302,7 +303,7 @@ def _find(recipe)->tuple[Texts, object, dict]:
         try: return *_folder(full, recipe), {}
         except PermissionError as e: denied(e)
     if is_zip(full):
-        root, others = unpack(full, cache_folder(recipe)/'zips', ('',))
+        root, others = unpack(full, cache_folder(recipe)/'zips', ('',), recipe.run.cache_gb*1e9)
         texts, recipe = _folder(str(root), recipe, others)
         texts.found['format'] = f'a zip: {texts.found["format"]}'
         return texts, recipe, {}
