@@ -6,6 +6,7 @@
 __all__ = ['Package']
 
 # %% ../nbs/44_package.ipynb #be1f08c6
+import shlex
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -32,7 +33,7 @@ class Package:
     def kept(self)->list: return [o['path'] for o in self.files if o['status'] == 'kept']
 
     @property
-    def install(self)->str: return f"pip install '{self.wheel}[{self.extra}]'" if self.extra else f'pip install {self.wheel}'
+    def install(self)->str: return 'pip install ' + shlex.quote(f'{self.wheel}[{self.extra}]' if self.extra else str(self.wheel))
 
     def to_dict(self)->dict: return plain({**asdict(self), 'install': self.install})
 
