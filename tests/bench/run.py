@@ -43,6 +43,8 @@ def sections(a):
             '-m', 'pytest', '-q', 'tests/test_fuzz.py', '-k', 'test_mutated_tables', dict(TLNB_FUZZ=str(a.tables))),
         'pictures': ('Does any picture break it?', 'Picture files ruined at random are read, or named.',
             '-m', 'pytest', '-q', 'tests/test_vision_hostile.py', '-k', 'mutated', dict(TLNB_FUZZ='3000')),
+        'texts': ('Does any text break it?', 'Files of texts ruined at random are read, split, assessed and shown, or refused in one line; odd texts are cleaned.',
+            '-m', 'pytest', '-q', 'tests/test_text_hostile.py', '-k', 'mutated', dict(TLNB_FUZZ='3000')),
         'cache': ('Are cached features fast?', 'The head of a network for photos, trained by fastai through the frozen network and by tlnb on features that are computed once, in one run.',
             'tests/bench/cache.py', '--data', a.data),
         'embedding': ('Are texts of about the same length read together?', 'Vectors of 5,000 texts, short and long: batches of about the same length against batches as the texts come, each padded to its longest, '
