@@ -183,3 +183,25 @@ def test_an_earlier_run_is_a_source(trained, said):
     prep = KIND.prepare(data, data.train, fitted)
     net,carried = FEATURIZER.carry(fitted, data, prep, recipe)
     assert prep.length == 20 and carried.classes == ['first', 'second'] and carried.share == 1
+
+@pytest.fixture(scope='module')
+def few(said, trained, tmp_path_factory):
+    "A run of the arms for few labels, pairs included"
+    place = tmp_path_factory.mktemp('few')
+    recipe = Recipe.for_text(data=trained.recipe.data.path, target='answer', source=trained.recipe.source.name, run_seeds=1, run_jobs=1, run_cache=str(place/'cache'), train_epochs=2,
+        text_pairs=200, text_descriptions=['first: the pump leaks, the tap works'])
+    return adapt(load(recipe.with_({'transfer.strategy': 'few_shot'})), folder=place/'few'), adapt(load(recipe.with_({'transfer.strategy': 'zero_shot'})), folder=place/'zero')
+
+def test_few_labels_and_none(few):
+    a,b = few[0].result('few_shot', 0),few[1].result('zero_shot', 0)
+    assert a['status'] == b['status'] == 'done' and set(a['members']) == {'prototypes', 'pairs'} and a['chosen'] in a['members'] and b['trainable_parameters'] == 0
+    for run,arm in zip(few, ('few_shot', 'zero_shot')):
+        p,ds = run.predictions(arm, 0)['judged'],run.dataset
+        assert p.shape == (len(ds.judged), 2) and np.allclose(run.fitted(arm, 0).score(ds.frame.iloc[ds.judged]), p, atol=1e-5)
+        assert set(run.arms()) == {arm, 'source_unchanged'}
+
+def test_arms_for_few_labels_are_those_of_the_modality(trained):
+    from tlnb.adapt import _wanted
+    assert {'few_shot', 'zero_shot'} <= set(_wanted(trained.recipe.with_({'transfer.strategy': 'auto'}), trained.source))
+    table = Recipe.for_tabular().resolve()
+    assert not {'few_shot', 'zero_shot'} & set(_wanted(table, 'a source')) and 'few_shot' in _wanted(table.with_({'transfer.strategy': 'few_shot'}), 'a source')

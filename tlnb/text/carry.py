@@ -75,9 +75,16 @@ class TextFeaturizer:
         with evaluating(model): out = in_buckets(model.features, prep, frame, device)
         return torch.stack(out).numpy() if out else np.zeros((0, model.n_features), 'float32')
 
-    def describe(self, classes, recipe)->dict|None:
-        "A text that stands for each class, or None where there is none"
-        return descriptions(classes, recipe)
+    def describe(self, classes, recipe):
+        "A row for each class whose text describes it, or None where nothing does"
+        import pandas as pd
+        found = descriptions(classes, recipe)
+        return found and pd.DataFrame({'text': list(found.values())})
+
+    def pair_learner(self, model, prep, dataset, fit_rows, valid_rows, recipe, seed):
+        "A learner of the network on pairs of texts"
+        from tlnb.text.pairs import pair_learner
+        return pair_learner(model, prep, dataset, fit_rows, valid_rows, recipe, seed)
 
     def source(self, name, recipe):
         "The source that a name means and that is no model folder, or None"

@@ -109,5 +109,6 @@ def score_texts(
     frame,         # rows as read
 )->np.ndarray:
     "Probabilities [n, classes], or predictions [n, 1] in units of the target; float64"
-    with evaluating(model): out = in_buckets(model, prep, frame, next(model.parameters()).device)
+    device = next(model.parameters()).device
+    with evaluating(model.to(device)): out = in_buckets(model, prep, frame, device)
     return to_scores(torch.stack(out), prep.target) if out else np.zeros((0, model.arch['n_out']))
