@@ -123,3 +123,12 @@ def test_readable_and_proxies_stand_in_the_report(run_of):
     assert {o['of'] for o in d['readable']} == {'the model'} and d['readable'][0]['interval'][0] > 0.6
     found = {o['column']: o for o in d['proxies']}
     assert found['street']['proxy'] and not found['noise']['proxy'] and 'group' not in found
+
+
+def test_a_slice_that_is_failed_is_found_without_a_group(run_of):
+    from tlnb.slices import find_slices
+    run, _ = run_of('none')
+    found = find_slices(run)
+    assert {o['slice'].split()[0] for o in found.items} == {'cluster'} and sum(o['n'] for o in found.items) <= len(run.dataset.judged)
+    assert found.items[0]['error'] > found.items[0]['rest'] and [o['p'] for o in found.items] == sorted(o['p'] for o in found.items)
+    assert set(found.examples) <= {run.dataset.ids[i] for i in run.dataset.judged} and 'elsewhere' in found._repr_html_()

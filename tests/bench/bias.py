@@ -124,12 +124,12 @@ def theirs(n, samples):
             fm.MetricFrame(metrics=rates, y_true=y, y_pred=p, sensitive_features=groups[list(some)], n_boot=samples, ci_quantiles=[.025, .975], random_state=0).by_group_ci
     return time.time() - start
 
-def speed(rows, samples=3, fewer=100):
-    "Both on all rows (fairlearn with few samples, scaled to 1,000), and both with as many samples on fewer rows"
+def speed(rows, samples=1, fewer=20):
+    "Both on all rows (fairlearn with so few samples, scaled to 1,000), and both with as many samples on fewer rows"
     def child(*of): return json.loads(subprocess.run([sys.executable, '-W', 'ignore', __file__, '--ours', *map(str, of)], capture_output=True, text=True, check=True).stdout)
     big, small, few, all_ = child(rows, 1000), child(rows//50, fewer), theirs(rows, samples), theirs(rows//50, fewer)
     print(f"{rows:,} rows, 3 attributes in 7 groupings, 1,000 samples: {big['seconds']:.1f} s, {big['gb']:.2f} GB; "
-        f"fairlearn with {samples} samples {few:.1f} s, so 1,000 would take {few/samples*1000/60:.0f} min: {few/samples*1000/big['seconds']:.0f} times as long (extrapolated)")
+        f"fairlearn with {samples} sample(s) {few:.1f} s, so 1,000 would take {few/samples*1000/60:.0f} min: {few/samples*1000/big['seconds']:.0f} times as long (extrapolated)")
     print(f"{rows//50:,} rows, {fewer} samples, both measured: {small['seconds']:.2f} s and {all_:.1f} s: {all_/small['seconds']:.0f} times as long")
     return dict(memory=big['gb'] < 4, faster=few/samples*1000/big['seconds'] >= 10 and all_/small['seconds'] >= 10)
 
