@@ -161,7 +161,7 @@ _RUN = [
     _arg('--sensitive', metavar='COL[,COL]', help='columns whose groups the bias check compares'),
     _arg('--source', metavar='NAME|PATH', help='source model: a listed name, a folder with a model, or an earlier run'),
     _arg('--source-data', metavar='PATH', help='a larger dataset, on which a source model is trained first'),
-    _arg('--strategy', metavar='S', help='auto, feature_extraction, fine_tuning or source_unchanged'),
+    _arg('--strategy', metavar='S', help='auto, or one way alone: feature_extraction, fine_tuning, domain_adaptation, few_shot, zero_shot, source_unchanged'),
     _arg('--set', nargs='+', action='extend', default=[], metavar='section.key=value', help='any other value of the recipe'),
     _arg('--seed', metavar='N', help='seed of every random choice'),
     _arg('--offline', action='store_true', help='nothing may touch the network'),

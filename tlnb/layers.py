@@ -47,7 +47,7 @@ def phases(
     share:float=1., # of the head's rate that the other groups get
 )->list:
     "What is trained when: name, most epochs, highest rate of each group (0 where it is frozen; None: the finder chooses)"
-    if arm in ('source_unchanged', 'domain_adaptation'): return [dict(name='nothing is trained', epochs=0, rates=[0]*groups)]
+    if arm in ('source_unchanged', 'domain_adaptation', 'zero_shot', 'few_shot'): return [dict(name='nothing is trained', epochs=0, rates=[0]*groups)]
     factor = train.lr_factor if ARMS[arm].needs_source else 1
     def rates(p):
         first = groups + p.freeze_to if p.freeze_to < 0 else p.freeze_to

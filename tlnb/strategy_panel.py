@@ -13,12 +13,15 @@ from .html import Html, table, to_html
 from .panel import Panel, heading, own, panel_keys, propose
 
 # %% ../nbs/53_strategy_panel.ipynb #d7a1165e
-NO_LABELS = 'source_unchanged', 'domain_adaptation' # nothing in them is trained
+NO_LABELS = 'source_unchanged', 'domain_adaptation', 'zero_shot', 'few_shot' # nothing in them is trained step by step
 ABOUT = dict(feature_extraction="The source's layers stay as they are; only a new head is trained. For few rows, close to what the source knows.",
     fine_tuning='The head first, then all layers, earlier ones more slowly. For more rows, or a target that differs.',
     source_unchanged='The source as it is. Needs no label, and must know the same classes.',
     domain_adaptation='The same layers; the statistics of the batch normalisation (AdaBN), or the features before the head (CORAL), are brought to your rows. '
         'Needs no label, and must know the same classes; the inner split chooses between the two.',
+    zero_shot="The same layers; each row is compared with words that describe each class: text.descriptions, else the classes' names. Needs no label.",
+    few_shot='The same layers; each row is compared with the mean of each class. For a handful of labels. With text.pairs a second member first brings rows of one class together and others apart; '
+        'the inner split chooses between the two.',
     from_scratch='The same network without a source: what transfer is compared with.')
 
 def bar_html(
@@ -87,7 +90,8 @@ def _known(dataset):
     "Arms with their layers and phases, and what is to be said where a source is missing"
     from tlnb.layers import layers, phases
     recipe, said = dataset.recipe, ''
-    names = ['feature_extraction', 'fine_tuning', 'source_unchanged', 'domain_adaptation', 'from_scratch']
+    few = [o for o in ('few_shot', 'zero_shot') if o in getattr(dataset.kind, 'arms', ()) and dataset.classes]
+    names = ['feature_extraction', 'fine_tuning', 'source_unchanged', 'domain_adaptation', *few, 'from_scratch']
     if not recipe.source.name:
         names = names[-1:]
         said = (f'The source is trained first, on {own(recipe.source.data)}: its layers are counted when it is there.' if recipe.source.data else
