@@ -197,7 +197,7 @@ def explain(
     classes=1,       # How many classes of each item, the likeliest first, or names of classes
     stop=None,       # () -> bool, asked before each batch
     runtime='auto',  # torch, onnx, or auto: the faster of the two
-    **how,           # pictures: parts='grid' or 'superpixels', stand_in='average' or 'blurred'
+    **how,           # pictures: parts='superpixels' or 'grid', stand_in='blurred' or 'average'
 )->Explanation:
     "Explains the model of a run; writes explanation.json into the run folder; `DataError` where an item is not known"
     start,r = time.time(),run.recipe.explain
@@ -332,7 +332,7 @@ def _means(found, method):
 def _about(subject):
     "Model, background and what was held fixed"
     m,b,s = subject.masker,subject.background,subject.scorer
-    stands = 'each picture without its details (blurred)' if subject.how.get('stand_in') == 'blurred' else getattr(m, 'stands', '{} training rows').format(len(b))
+    stands = 'each picture without its details (blurred)' if subject.fast and 'stand_in' in getattr(m, 'options', {}) and subject.how.get('stand_in') != 'average' else getattr(m, 'stands', '{} training rows').format(len(b))
     fast = {} if not s else dict(runtime=s.runtime if subject.fast else 'the model itself', runtime_why=s.why if subject.fast else 'the fast copy said something else', parity=s.parity)
     groups = m.tree(subject.ds).groups(subject.features) if hasattr(m, 'tree') else []
     return dict(background=stands, background_rows=len(b), fixed=getattr(m, 'fixed', 'Held fixed: the model, and what is shown of the item.'), how=subject.how, groups=groups, **fast)

@@ -78,3 +78,151 @@ def truth_vision(work, n, **how):
         out['first' if k else 'twin'] = float(np.mean([in_corner(i) for i in d['items']]))
         if k: out.update(items=len(items), additivity=d['residual_max'], stability=d['stability'])
     return out
+
+
+# ---- the same as shap's own, called on fastai's own functions as its users write it
+
+def fastai_table(work):
+    "A learner of fastai's own on loans, and its rows"
+    from fastai.tabular.all import CategoryBlock, Categorify, FillMissing, Normalize, TabularDataLoaders, tabular_learner
+    from tlnb.tabular.loans import TARGET, make_loans
+    df = make_loans('B', n_train=2000, n_judged=400).drop(columns=['split'])
+    cont = [c for c in df if pd.api.types.is_numeric_dtype(df[c]) and c != TARGET]
+    cat = [c for c in df if c not in cont and c != TARGET]
+    df[TARGET] = df[TARGET].astype(str)
+    dls = TabularDataLoaders.from_df(df, '.', procs=[Categorify, FillMissing, Normalize], cat_names=cat, cont_names=cont, y_names=TARGET, y_block=CategoryBlock(), valid_idx=range(2000, 2400), bs=256)
+    learn = tabular_learner(dls, layers=[128, 64])
+    with learn.no_bar(), learn.no_logging(): learn.fit_one_cycle(3, 1e-2)
+    return learn, df, cat + cont
+
+def table_by_shap(learn, rows, background, columns, evaluations):
+    "shap's permutation explainer on `get_preds`, which takes numbers only, so that categories go through as codes: [n, columns]"
+    import shap
+    every = pd.concat([rows, background])
+    known = {c: sorted(every[c].unique()) for c in columns if not pd.api.types.is_numeric_dtype(every[c])}
+    def coded(df): return np.stack([df[c].map(known[c].index) if c in known else df[c] for c in columns], 1).astype(float)
+    def f(x):
+        df = pd.DataFrame({c: [known[c][int(o)] for o in v] if c in known else v for c,v in zip(columns, x.T)})
+        with learn.no_bar(), learn.no_logging(): return learn.get_preds(dl=learn.dls.test_dl(df, bs=4096))[0][:, 1].numpy()
+    return shap.PermutationExplainer(f, shap.maskers.Independent(coded(background), len(background)), seed=0)(coded(rows), max_evals=evaluations, silent=True).values
+
+def tables(work, n=100, theirs=2, background=50):
+    "Correlation with shap on get_preds at equal evaluations, and how many times faster; also the exact values"
+    from tlnb import Run, explain
+    from tlnb.subject import Subject
+    from tlnb.methods import play
+    learn,df,columns = fastai_table(work)
+    run = Run.from_learner(learn, df.iloc[2000:2400], folder=Path(work)/'learner-table', explain_background=background)
+    order = 2*len(run.dataset.frame.columns) + 1
+    evaluations = order*4
+    items = [int(o) for o in run.dataset.judged[:n]]
+    def ours(method, reference=True):
+        subject = Subject(run, planned=n*evaluations)
+        start = time.perf_counter()
+        rows = run.dataset.frame.iloc[items].reset_index(drop=True)
+        found = play(subject, rows, np.ones((n, 1), int), method, evaluations if reference else 0, 0)
+        return time.perf_counter() - start, np.array([o.values[0] for o in found]), subject
+    ours('permutation')
+    seconds,values,subject = ours('permutation')
+    deep_s,deep,_ = ours('deep', False)
+    rows,b = run.dataset.frame.iloc[items[:theirs]],subject.background
+    start = time.perf_counter()
+    right = table_by_shap(learn, rows, b, list(rows.columns), evaluations)
+    per_row = (time.perf_counter() - start)/theirs
+    p = run.fitted().score(run.dataset.frame.iloc[items])[:, 1]
+    base = run.fitted().score(b)[:, 1].mean()
+    return dict(tabular=float(np.corrcoef(values[:theirs].ravel(), right.ravel())[0, 1]), deep=float(np.corrcoef(deep.ravel(), values.ravel())[0, 1]), evaluations=evaluations, seconds=seconds,
+        deep_seconds=deep_s, shap_seconds_100=per_row*n, speed_tabular=per_row*n/seconds, speed_deep=per_row*n/deep_s, additivity=float(max(np.abs(p - base - deep.sum(1)).max(), np.abs(p - base - values.sum(1)).max())), runtime=subject.scorer.runtime, parity=subject.scorer.parity)
+
+def pictures(work, n=3, evaluations=200):
+    "The same of a picture: shap's partition explainer on the same areas, called on fastai's `predict`, and on its `get_preds` in one batch"
+    import shap, torch
+    from fastai.vision.all import ImageDataLoaders, Learner, PILImage, CrossEntropyLossFlat
+    from tlnb import Run
+    from tlnb.methods import play
+    from tlnb.shapley import _Shown
+    from tlnb.subject import Subject
+    from tlnb.vision.net import TinyNet
+    from tlnb.vision.parts import TARGET, make_parts, write_items
+    x,frame = make_parts(n_train=300, n_judged=60)
+    (folder := Path(work)/'pictures').mkdir(exist_ok=True)
+    write_items(folder, x, frame, TARGET)
+    table = pd.read_csv(folder/'items.csv')
+    dls = ImageDataLoaders.from_df(table.assign(is_valid=table.split == 'test'), folder, fn_col='path', label_col=TARGET, valid_col='is_valid', bs=32, num_workers=0)
+    torch.manual_seed(0)
+    learn = Learner(dls, TinyNet(3), loss_func=CrossEntropyLossFlat())
+    with learn.no_bar(), learn.no_logging(): learn.fit_one_cycle(4, 3e-3)
+    run = Run.from_learner(learn, [folder/o for o in table.path[300:300+n]], folder=Path(work)/'learner-pictures')
+    subject = Subject(run, planned=n*evaluations)
+    rows = run.dataset.frame.iloc[run.dataset.judged].reset_index(drop=True)
+    p = run.fitted().score(rows)
+    boards = subject.boards(rows)
+    start = time.perf_counter()
+    found = play(subject, rows, p.argmax(1)[:, None], 'owen', evaluations, 0)
+    seconds = time.perf_counter() - start
+    right,took = [],0.
+    for board,c in zip(boards, p.argmax(1)):
+        def predict(shown):
+            xs = [board.inputs(np.array([0]), ~np.asarray(o, bool)[None])[0][0].transpose(1, 2, 0) for o in shown]
+            with learn.no_bar(), learn.no_logging(): return np.array([learn.predict(PILImage.create(o))[2][c].item() for o in xs])
+        start,values = time.perf_counter(),[]
+        for k in (0, 1):
+            np.random.seed(k)
+            values.append(shap.PartitionExplainer(predict, _Shown(len(board.features), board.tree(k)))(np.ones((1, len(board.features))), max_evals=evaluations//2, batch_size=max(2, evaluations//16), silent=True).values[0])
+        took += time.perf_counter() - start
+        right.append(np.mean(values, axis=0).ravel())
+    own = [o.values[0] for o in found]
+    return dict(vision=float(np.mean([np.corrcoef(a, b)[0, 1] for a,b in zip(own, right)])), seconds=seconds, shap_seconds=took, speed_vision=took/seconds, evaluations=evaluations,
+        additivity=float(max(abs(p[i, c] - o.base[0] - o.values[0].sum()) for i,(o,c) in enumerate(zip(found, p.argmax(1))))), runtime=subject.scorer.runtime, why=subject.scorer.why)
+
+def memory(work, n=20):
+    "Megabytes at the peak of the game's own arrays for one item and for twenty: bounded by the batch"
+    import tracemalloc
+    from tlnb.methods import play
+    from tlnb.subject import Subject
+    run,out = loans_run(work),{}
+    for k in (1, n):
+        rows = run.dataset.frame.iloc[run.dataset.judged[:k]].reset_index(drop=True)
+        subject = Subject(run, planned=k*500, runtime='torch')
+        tracemalloc.start()
+        play(subject, rows, np.ones((k, 1), int), 'permutation', 500, 0)
+        out[k] = tracemalloc.get_traced_memory()[1]/2**20
+        tracemalloc.stop()
+    return dict(one=out[1], many=out[n], times=out[n]/out[1])
+
+# ---- what is aimed at
+
+def missed(found):
+    "Each aim that was not reached, in words"
+    out = []
+    def need(part, key, ok, aim):
+        if part in found and not ok(found[part][key]): out.append(f'{part}: {key} is {found[part][key]:.4g}, aimed at {aim}')
+    for part in ('truth_tabular', 'truth_vision'):
+        need(part, 'falls', lambda v: v >= AIMS['falls'], f">= {AIMS['falls']}")
+        need(part, 'first', lambda v: v >= AIMS['first'], f">= {AIMS['first']}")
+        need(part, 'twin', lambda v: v <= AIMS['twin'], f"<= {AIMS['twin']}")
+        need(part, 'additivity', lambda v: v <= AIMS['additivity'], f"<= {AIMS['additivity']}")
+    for part,key in (('tables', 'tabular'), ('pictures', 'vision')):
+        need(part, key, lambda v: v >= AIMS[key], f'>= {AIMS[key]}')
+        need(part, f'speed_{key}', lambda v: v >= AIMS[f'speed_{key}'], f">= {AIMS[f'speed_{key}']} times")
+        need(part, 'additivity', lambda v: v <= AIMS['additivity'], f"<= {AIMS['additivity']}")
+    need('memory', 'times', lambda v: v <= 2, '<= 2 times that of one item')
+    return out
+
+PARTS = dict(tables=lambda w, n: tables(w), pictures=lambda w, n: pictures(w), memory=lambda w, n: memory(w), truth_tabular=truth_tabular, truth_vision=truth_vision)
+
+def main():
+    ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    ap.add_argument('--out'); ap.add_argument('--only', nargs='*', default=list(PARTS), choices=list(PARTS)); ap.add_argument('--items', type=int, default=100)
+    ap.add_argument('--work', help='keep the models here')
+    a,found = ap.parse_args(),{}
+    with tempfile.TemporaryDirectory() as tmp:
+        for part in a.only:
+            start = time.time()
+            found[part] = dict(PARTS[part](Path(a.work or tmp), a.items), took=round(time.time() - start))
+            print(part, {k: float(f'{v:.5g}') if isinstance(v, float) else v for k,v in found[part].items()}, flush=True)
+    if a.out: Path(a.out).write_text(json.dumps(found, indent=1))
+    for o in (bad := missed(found)): print('MISSED', o)
+    sys.exit(bool(bad))
+
+if __name__ == '__main__': main()

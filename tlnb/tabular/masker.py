@@ -84,7 +84,7 @@ class ColumnBoard(Board):
         "Codes and numbers, [m*versions, …]; a column that the network knows and the table lacks is never hidden"
         hidden = np.concatenate([hidden, np.zeros((len(hidden), 1), bool)], 1)
         parts = [np.where(hidden[:, None, at], other[None], own[item][:, None]) for own,other,at in zip(self.own, self.other, self.at)]
-        return tuple(o.reshape(-1, o.shape[-1]) for o in parts)
+        return tuple(o.reshape(len(item)*self.versions, o.shape[-1]) for o in parts)
 
 # %% ../../nbs/tabular/30_masker.ipynb #a4add0fc
 class TabularMasker:

@@ -113,7 +113,7 @@ class PictureBoard(Board):
 class VisionMasker:
     "The `Masker` of pictures: a feature is an area of the picture."
     batch = 256 # masked pictures that are held at once
-    options = dict(parts=('grid', 'superpixels'), stand_in=('average', 'blurred'))
+    options = dict(parts=('superpixels', 'grid'), stand_in=('blurred', 'average'))
     stands = 'the average training picture'
     fixed = 'Held fixed: the model, and what is shown of the picture. A hidden area shows something that does not occur there, and what the model makes of that is counted too.'
 
@@ -159,8 +159,8 @@ def boards(self:VisionMasker,
     fitted,            # `Fitted`: its preprocessing
     rows,              # items as read
     background,        # of `background`
-    parts='grid',      # grid or superpixels
-    stand_in='average',# average: the average training picture; blurred: the picture without its details
+    parts='superpixels',# superpixels or grid
+    stand_in='blurred',# blurred: the picture without its details; average: the average training picture
     grid=FINE,         # places along each side
 )->list[Board]:
     "A board for each picture"
