@@ -48,9 +48,10 @@ def adapt_loans(folder, begin, jobs=1):
     dataset = load(recipe)
     begin()
     run = adapt(dataset, folder=folder)
-    run.train(list(ARMS))
+    arms = [a for a in ARMS if a != 'zero_shot'] # nothing describes the classes of a table
+    run.train(arms)
     run.train(['fine_tuning'], (60,))
-    pieces = [(a, s, None) for a in ARMS for s in run.seeds] + [('fine_tuning', s, 60) for s in run.seeds]
+    pieces = [(a, s, None) for a in arms for s in run.seeds] + [('fine_tuning', s, 60) for s in run.seeds]
     predictions = {p: run.predictions(*p) for p in pieces}
     inner = [{k: v for k,v in run.result(*p)['inner'].items() if v is not None} for p in pieces]
     assert all(run.result(*p)['status'] == 'done' for p in pieces)

@@ -201,7 +201,7 @@ def _few_shot(w):
     prep,model,_ = network('few_shot', w)
     rows,y = some_of(w.fit_rows, 0),w.dataset.y
     by_rows(model.head, w.bank(model, prep)(rows), y[rows], w.seed)
-    first,said = as_fitted(w, prep, model, 'few_shot'),dict(trainable_parameters=model.head.linear.weight.numel())
+    first,said = as_fitted(w, prep, model, 'few_shot'),dict(trainable_parameters=sum(p.numel() for p in model.head.parameters()))
     learner = getattr(w.featurizer, 'pair_learner', None)
     if not (learner and pair_epochs(w.dataset)) or (np.bincount(y[w.fit_rows]) > 1).sum() < 2: return first, dict(said, scores=_heads(w, model, prep))
     return _paired(w, first, said, learner)
