@@ -390,6 +390,7 @@ def _features(run, rows, arm, seed):
     some = np.sort(np.random.default_rng(seed).permutation(len(rows))[:MOST])
     if run.source is not None: yield 'the source', (some, features_of(run.dataset, run.source, rows[some])[0])
     fitted = run.fitted(arm, seed)
+    if getattr(fitted, 'foreign', False): return # a learner of somebody else's: nobody knows where its features end
     with alone(seed): yield 'the model', (some, feature_bank(fitted.model, fitted.prep, run.dataset)(rows[some]))
 
 # %% ../nbs/33_bias.ipynb #1ffd1cea

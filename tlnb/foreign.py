@@ -71,6 +71,7 @@ class PicturePrep:
 # %% ../nbs/33_foreign.ipynb #351c6938
 class ForeignModel:
     "What explanations ask of a model: raw rows to scores, and inputs to outputs. A copy of it copies the network and nothing else."
+    foreign = True
     def __init__(self, learn, modality, prep, classes, model=None):
         self.learn,self.modality,self.prep,self.classes,self.task = learn,modality,prep,classes,'classification' if classes else 'regression'
         self.model = model or copy.deepcopy(learn.model).cpu().eval()

@@ -157,6 +157,7 @@ def pictures(work, n=3, evaluations=200):
     rows = run.dataset.frame.iloc[run.dataset.judged].reset_index(drop=True)
     p = run.fitted().score(rows)
     boards = subject.boards(rows)
+    play(subject, rows[:1], p.argmax(1)[:1, None], 'owen', 20, 0) # shap is imported, and compiles
     start = time.perf_counter()
     found = play(subject, rows, p.argmax(1)[:, None], 'owen', evaluations, 0)
     seconds = time.perf_counter() - start
