@@ -135,6 +135,7 @@ def _named(recipe):
     raise SourceError('no such source', repr(name), nearest(name, [k for k,s in listed.items() if s.modality == recipe.modality], 'tlnb sources lists them') +
         '; or give the folder of a model or of an earlier run')
 
+# %% ../nbs/20_source.ipynb #d6f7940c
 def find_source(
     recipe,      # resolved `Recipe`: source.name or source.data
     dataset,     # `Dataset` of the target

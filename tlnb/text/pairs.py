@@ -51,6 +51,7 @@ class Pairs:
         a,b,same = (o[i.numpy() % len(self)] for o in self.pairs)
         return torch.from_numpy(self.prep.batch([self.lists[k] for k in [*a, *b]])), torch.from_numpy(same.astype('float32'))
 
+# %% ../../nbs/text/16_pairs.ipynb #8388cbff
 class Siamese(nn.Module):
     "How much two texts' features point in one direction, -1 to 1."
     def __init__(self, net):

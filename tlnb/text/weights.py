@@ -189,6 +189,7 @@ def _of_words(words, path)->dict:
     tok.post_processor = processors.TemplateProcessing(single='xxbos $A', special_tokens=[('xxbos', words.index('xxbos'))])
     return json.loads(tok.to_str())
 
+# %% ../../nbs/text/21_weights.ipynb #d179d41b
 def _lstm(file)->tuple:
     "Preprocessing, architecture and tensors of a file of fastai's"
     state = {k.removeprefix('0.').removeprefix('encoder.rnn.'): v for k,v in read_state(file).items()}
@@ -241,6 +242,7 @@ def _fetch(source)->Path:
         try: return Path(snapshot_download(source.hub, allow_patterns=list(_FETCHED)))
         except Exception as e: raise SourceError('the model could not be fetched', f'{source.hub} ({" ".join(str(e).split())[:200] or type(e).__name__})', source.cure.split(', or')[0]) from None
 
+# %% ../../nbs/text/21_weights.ipynb #92c071c7
 def named_source(
     name:str,  # as `source.name` has it
     recipe,    # resolved `Recipe`: run.offline, run.cache
