@@ -345,6 +345,7 @@ def _slices(run):
     from tlnb.slices import find_slices
     return find_slices(run) if knows('traits', run.dataset.modality) and hasattr(run, 'fitted') else None
 
+# %% ../nbs/33_bias.ipynb #e59a73b6
 def _of_run(run, columns):
     "Verdict of the model that the run stands for, what was there before it, and what its mitigation did"
     from tlnb.remedy import remedied # brings what trains along: nobody needs it for predictions that are there

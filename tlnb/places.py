@@ -64,6 +64,7 @@ def _scale(fig, axes, wide, unit):
     bar = fig.colorbar(ScalarMappable(Normalize(-wide, wide), _colours()), ax=axes, orientation='horizontal', shrink=.8, pad=.02)
     bar.set_label(f"← lowers   the {unit}   raises →", fontsize=8); bar.ax.tick_params(labelsize=7)
 
+# %% ../nbs/31_places.ipynb #0dd65320
 def plot_places(
     info:dict, # an explanation whose items have a `look`: `picture` (data URI) and `grid` [rows, columns], or `areas` (data URI)
 ):

@@ -42,6 +42,7 @@ def labels_line(r)->str:
     "Labels needed in one line"
     return labels_words(r['transfer']) if r['transfer'] else r['transfer_reason']
 
+# %% ../nbs/34_sections.ipynb #e2da195c
 def explanation_line(r)->str:
     "The explanation in one line"
     e = r['explanation']

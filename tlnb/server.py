@@ -275,6 +275,7 @@ def _asked(job, seconds):
     if job.error: raise Refusal(400, job.error['message'])
     return job.result
 
+# %% ../nbs/93_server.ipynb #55a4d937
 def look(root:Root, notebook:str, name:str, to:str)->dict:
     "What is known before an export: projects beside the notebook, the version that would come next, what is wrong with name or folder, the job at work"
     nb = _notebook(root, notebook)
