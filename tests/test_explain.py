@@ -196,3 +196,179 @@ def test_the_planted_cause_comes_first_and_in_the_twin_it_does_not(loans):
     without = explain(loans(False), items=brokers).to_dict()
     assert without['global'][0]['feature'] != 'channel'
     assert np.mean([i['top'][0]['feature'] == 'channel' for i in without['items']]) <= 0.05
+
+
+# ---- networks: what is left untouched, and every way of explaining
+
+COLUMNS = 'income', 'debt', 'shoe', 'city', 'since'
+
+@pytest.fixture(scope='module')
+def trained(tmp_path_factory):
+    "A run with a network, on disk: five columns, one seed"
+    from tlnb import Recipe, adapt, load
+    path = tmp_path_factory.mktemp('trained')
+    frame = table()
+    frame.assign(paid=np.where(raw(frame) > .2, 'yes', 'no')).to_csv(path/'people.csv', index=False)
+    return adapt(load(Recipe.for_tabular(data=str(path/'people.csv'), target='paid', run_seeds=1, train_epochs=4, run_jobs=1, explain_background=20, explain_evaluations=110, explain_items=3)), folder=path/'run')
+
+
+def fingerprint(learn):
+    "Weights, modes, hooks and gradients of a learner"
+    m = learn.model
+    return ([p.tolist() for p in m.state_dict().values()], [o.training for o in m.modules()], [len(o._forward_hooks) + len(o._backward_hooks) for o in m.modules()],
+            [p.requires_grad for p in m.parameters()], [None if p.grad is None else p.grad.tolist() for p in m.parameters()], sorted(map(str, m.__dict__)))
+
+def generators():
+    import torch
+    return random.getstate(), str(np.random.get_state()), torch.random.get_rng_state().tolist()
+
+def stopped_after(n):
+    "A stop that is asked for after `n` batches"
+    calls = []
+    return lambda: calls.append(0) or len(calls) > n
+
+@pytest.mark.parametrize('way', [dict(), dict(method='permutation', stop=stopped_after(3)), dict(method='lime'), dict(fails=True)], ids=['done', 'stopped', 'lime', 'failed'])
+def test_the_learner_trains_exactly_as_before(trained, way, monkeypatch):
+    "Two learners from the same state, one of which was explained in between, end with the same weights"
+    import torch
+    from tlnb import Run
+    way = dict(way)
+    runs = [Run.load(trained.folder.path) for _ in range(2)]
+    learners = [r.learner for r in runs]
+    for o in learners: o.model.train()
+    explained = Run.from_learner(learners[0], *[], folder=trained.folder.path.parent/'foreign') if False else runs[0]
+    monkeypatch.setattr(explained, 'fitted', lambda *a, **k: NS(**{**vars(trained.fitted()), 'model': learners[0].model, 'score': trained.fitted().score}), raising=False)
+    before,random_before = fingerprint(learners[0]),generators()
+    if way.pop('fails', False):
+        import shap
+        def broken(*a, **k): raise RuntimeError('in the middle')
+        monkeypatch.setattr(shap.DeepExplainer, 'shap_values', broken)
+        with pytest.raises(RuntimeError, match='in the middle'): explain(explained)
+    else:
+        d = explain(explained, **way).to_dict()
+        assert bool(d['ended']) == ('stop' in way)
+    assert generators() == random_before and fingerprint(learners[0]) == before
+    after = []
+    for o in learners:
+        torch.manual_seed(0); np.random.seed(0); random.seed(0)
+        with o.no_bar(), o.no_logging(): o.fit(1, 1e-3)
+        after.append(fingerprint(o)[0])
+    assert after[0] == after[1]
+
+
+def test_deep_agrees_with_every_coalition(trained):
+    "Ten columns and fewer can be gone through: both ways are held against that, on the same background"
+    true,deep,asked = (explain(trained, items=8, method=m) for m in ('exact', 'deep', 'permutation'))
+    flat = lambda w: w.values.values.ravel()
+    assert deep.info['residual_max'] < 1e-6 and true.info['residual_max'] < 1e-6 and asked.info['residual_max'] < 1e-6
+    assert np.corrcoef(flat(true), flat(asked))[0, 1] > .999 and np.corrcoef(flat(true), flat(deep))[0, 1] > .95
+    assert all(i['agreement'] is not None and i['reference'] for i in deep.info['items']) and deep.info['parity'] < 1e-6
+    assert explain(trained).info['method'] == deep.info['method'] # what is done where nothing is asked for
+
+
+def test_stopped_explanations_keep_what_is_known_and_say_so(trained):
+    from tlnb.errors import StoppedError
+    w = explain(trained, method='permutation', stop=stopped_after(4))
+    d = w.to_dict()
+    assert d['ended'] == 'stopped' and d['evaluations'] < 110 and len(d['items']) == 3 and d['residual_max'] < 1e-6 and 'ended early' in w._repr_html_()
+    assert not trained.stopped
+    with pytest.raises(StoppedError, match='before anything was known'): explain(trained, method='permutation', seconds=1e-9)
+    trained.folder.clear_stop()
+
+
+def test_a_stop_file_ends_the_explanation_and_not_the_run(trained):
+    calls = []
+    def ask(): calls.append(0); len(calls) == 4 and trained.folder.request_stop(); return False
+    assert explain(trained, method='permutation', stop=ask).to_dict()['ended'] == 'stopped' and not trained.stopped
+
+
+def test_lime_is_a_second_opinion(trained):
+    explain(trained)
+    shap_was = trained.folder.read_json('explanation.json')
+    d = explain(trained, method='lime', evaluations=200).to_dict()
+    assert d['agreement'] > .9 and d['fit'] > .5 and trained.folder.read_json('explanation.json') == shap_was
+    assert trained.folder.read_json('explanation-lime.json')['method'].startswith('LIME')
+
+
+def test_several_classes_and_what_cannot_be_asked(trained):
+    from tlnb.errors import RecipeError
+    d = explain(trained, items=2, classes=2).to_dict()
+    for i in d['items']:
+        a,b = i['classes']
+        assert {a['class'], b['class']} == {'yes', 'no'} and a['residual'] < 1e-6 and b['residual'] < 1e-6
+        by = [{t['feature']: t['value'] for t in c['top']} for c in (a, b)]
+        assert all(abs(by[0][f] + by[1][f]) < 1e-6 for f in by[0]) # what raises one of two classes lowers the other
+    for options, said in ((dict(method='depe'), 'no such method'), (dict(classes=['maybe']), 'no such class'), (dict(parts='grid'), 'no such option')):
+        with pytest.raises(RecipeError, match=said): explain(trained, items=1, **options)
+
+
+def test_torch_and_onnx_say_the_same(trained):
+    a,b = (explain(trained, method='permutation', runtime=o) for o in ('torch', 'onnx'))
+    assert b.info['runtime'] == 'onnx' and b.info['parity'] < 1e-5 and np.abs(a.values.values - b.values.values).max() < 1e-5
+
+
+def test_owen_keeps_columns_that_go_together(trained):
+    d = explain(trained, method='owen', evaluations=60).to_dict()
+    assert d['residual_max'] < 1e-6 and d['stability_of'] == 'two trees'
+
+
+@pytest.fixture(scope='module')
+def corners(tmp_path_factory):
+    "Pictures of which the class is whether a corner is white, and a network that knows it by construction"
+    import torch
+    from torch import nn
+    from tlnb.source import Fitted
+    from tlnb.vision.prep import PicturePrep
+    rng = np.random.default_rng(0)
+    x = rng.integers(60, 140, (12, 32, 32, 3)).astype('uint8')
+    x[::2, :8, 24:] = 255
+    class Corner(nn.Module):
+        arch = dict(n_out=2, name='corner')
+        def __init__(self): super().__init__(); self.conv = nn.Conv2d(3, 1, 1)
+        def forward(self, o):
+            z = o[:, :, :8, 24:].mean((1, 2, 3))*3
+            return torch.stack([-z, z], 1)
+    fitted = Fitted('vision', 'classification', ['plain', 'marked'], PicturePrep(32, 'crop', [.4]*3, [.2]*3), Corner())
+    frame = pd.DataFrame({'path': pd.Series(list(x), dtype=object)})
+    ds = NS(modality='vision', frame=frame, y=np.arange(12) % 2 == 0, classes=['plain', 'marked'], ids=[f'p{i}' for i in range(12)], train=np.arange(6, 12), judged=np.arange(6))
+    ds.y = ds.y.astype(int)
+    recipe = NS(run=NS(seed=0, device='cpu'), explain=NS(items=3, background=5, evaluations=120, residual_limit=.02))
+    return NS(dataset=ds, recipe=recipe, folder=RunFolder(tmp_path_factory.mktemp('corners')), best=('fine_tuning', 0), fitted=lambda arm, seed: fitted, predictions=lambda arm, seed: dict(judged=fitted.score(frame[:6])))
+
+
+@pytest.mark.parametrize('how', [dict(), dict(parts='grid'), dict(stand_in='average', parts='grid')], ids=['superpixels', 'grid', 'average'])
+def test_the_corner_that_counts_is_found(corners, how):
+    from tlnb.places import _areas
+    w = explain(corners, items=[0, 2], runtime='torch', **how)
+    for i in w.to_dict()['items']:
+        labels = _areas(i['look'])
+        first = labels == i['features'].index(i['top'][0]['feature'])
+        r,c = (np.nonzero(first)[k].mean()/labels.shape[k] for k in (0, 1))
+        assert r < .3 and c > .7 and i['residual'] < 1e-5
+    w.plot().savefig('/dev/null', format='png')
+
+
+def test_pictures_that_were_explained_one_by_one_are_kept_when_it_is_stopped(corners):
+    d = explain(corners, items=[0, 2, 4], runtime='torch', evaluations=60, stop=stopped_after(14)).to_dict()
+    assert d['ended'] == 'stopped' and 1 <= len(d['items']) < 3 and d['asked'] == 3 and d['global']
+
+
+def test_any_learner_for_pictures(tmp_path):
+    from fastai.vision.all import CrossEntropyLossFlat, ImageDataLoaders, Learner, nn
+    from PIL import Image
+    from tlnb import Run, check_bias
+    rng = np.random.default_rng(0)
+    for i in range(24):
+        x = rng.integers(60, 140, (32, 32, 3)).astype('uint8')
+        if i % 2: x[:8, 24:] = 255
+        (tmp_path/'p'/('marked' if i % 2 else 'plain')).mkdir(parents=True, exist_ok=True)
+        Image.fromarray(x).save(tmp_path/'p'/('marked' if i % 2 else 'plain')/f'{i}.png')
+    dls = ImageDataLoaders.from_folder(tmp_path/'p', valid_pct=.5, seed=0, bs=4, num_workers=0)
+    learn = Learner(dls, nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(inplace=True), nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(16, 2)), loss_func=CrossEntropyLossFlat())
+    before,random_before = fingerprint(learn),generators()
+    run = Run.from_learner(learn, folder=tmp_path/'run', sensitive=pd.DataFrame(dict(machine=['a', 'b']*6)), explain_evaluations=40)
+    d = explain(run, items=2).to_dict()
+    assert d['residual_max'] < 1e-5 and d['parity'] < 1e-5 and fingerprint(learn) == before and generators() == random_before
+    with learn.no_bar(), learn.no_logging(): right = learn.get_preds()[0].numpy()
+    assert np.abs(run.predictions()['judged'] - right).max() < 1e-5
+    assert check_bias(run, by='machine').to_dict()['groups']

@@ -343,7 +343,7 @@ def _slices(run):
     "Where the model fails more, without any group: of items whose traits are known"
     from tlnb.dataset import knows
     from tlnb.slices import find_slices
-    return find_slices(run) if knows('traits', run.dataset.modality) and hasattr(run, 'fitted') else None
+    return find_slices(run) if knows('traits', run.dataset.modality) and hasattr(run, 'fitted') and not hasattr(run, 'foreign') else None
 
 # %% ../nbs/33_bias.ipynb #e59a73b6
 def _of_run(run, columns):

@@ -100,6 +100,7 @@ class ForeignModel:
 # %% ../nbs/33_foreign.ipynb #bce983d1
 class ForeignRun(Run):
     "A learner of somebody else's as a run; it trains nothing."
+    foreign = True
     def __init__(self, folder, recipe, dataset, model): super().__init__(folder, recipe, dataset); self._model,self._said = model,{}
     best = property(lambda self: ('learner', self.recipe.run.seed))
     seeds = property(lambda self: [self.recipe.run.seed])

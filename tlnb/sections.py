@@ -49,7 +49,8 @@ def explanation_line(r)->str:
     if not e: return r['explanation_reason']
     top = ', '.join(o['feature'] for o in e['global'][:3])
     sure = 'below 0.001' if e['residual_max'] < 0.001 else f"up to {e['residual_max']:.3f}"
-    return f"{top} counted most; the parts add up to the prediction with an error {sure}"
+    if e.get('marked'): return f"{top} counted most; the parts do NOT add up to the prediction: an error {sure}, {e['residual_limit']:g} is allowed"
+    return f"{top} counted most; the parts add up to the prediction with an error {sure}" + (f"; it was ended early: {e['ended']}" if e.get('ended') else '')
 
 def bias_line(r)->str:
     "The bias check in one line"
