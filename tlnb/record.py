@@ -6,7 +6,7 @@
 __all__ = ['to_record']
 
 # %% ../nbs/42_record.ipynb #7b2c0fb0
-import copy, json, tempfile, warnings
+import copy, json, re, tempfile, warnings
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -50,7 +50,7 @@ def _plain(o):
 def _op(target)->str:
     "Name of an operation, as `replay.operation` finds it; `ValueError` where it would not"
     name = getattr(target, '__name__', '') if getattr(target, '__module__', '') in ('_operator', 'operator') else str(target)
-    name = 'lstm' if name == 'tlnb.lstm.default' else name
+    name = 'lstm' if name == 'tlnb.lstm.default' else re.sub(r'^aten\.__(and|or|xor)__\.', r'aten.bitwise_\1.', name) # what `|` of two tensors is called by
     operation(name)
     return name
 

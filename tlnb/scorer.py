@@ -82,7 +82,7 @@ def _seconds(self:Scorer, inputs):
 @patch
 def _try_onnx(self:Scorer, told, planned, must):
     "Goes over to ONNX Runtime where that is faster"
-    n = 16 if self.conv else 2048
+    n = 16 if self.conv or told.get('varies') else 2048
     inputs = [o.numpy() for o in self.draw(n)]
     torch_s = self._seconds(inputs)/n
     if torch_s*planned < WORTH and not must:
