@@ -274,7 +274,7 @@ def _describe(place, key, dataset, recipe, source_hash):
     "Write run.json, recipe.toml and dataset.json: all that a report needs without the data"
     place.create(key)
     place.write_json('run.json', {**place.meta, 'modality': dataset.modality, 'recipe': recipe.to_dict(), 'origins': recipe.origins,
-        'training': recipe.part('training'), 'fingerprint': dataset.fingerprint, 'source_hash': source_hash, 'base': os.getcwd(),
+        'training': recipe.part('training'), 'fingerprint': dataset.fingerprint, 'source_hash': source_hash, 'base': dataset.base or os.getcwd(),
         'environment': _environment()})
     recipe.write(place.file('recipe.toml'))
     place.write_json('dataset.json', dict(n_train=dataset.n_train, n_valid=len(dataset.inner(recipe.run.seed)[1]), n_test=dataset.n_judged,

@@ -127,6 +127,7 @@ class Dataset:
     notes:list=field(default_factory=list) # `DataWarning`s of reading and splitting
     found:dict=field(default_factory=dict) # how the data was read
     sha256:str=''            # of the content, whatever the options
+    base:str=''              # folder in which relative paths of the recipe start
 
     @property
     def n_train(self)->int: return len(self.train)
@@ -357,4 +358,4 @@ def load(
     train, judged, cluster, notes = _sides(reading, target, recipe, kind.keys(reading.frame), _drawn(reading, recipe, kind))
     _check_sides(target, train, judged, cluster)
     return Dataset(recipe.modality, recipe, reading.frame, target.y, target.task, target.classes, reading.groups, reading.ids,
-        cluster, train, judged, _fingerprint(reading, recipe), name, [*reading.notes, *notes], reading.found, reading.sha256)
+        cluster, train, judged, _fingerprint(reading, recipe), name, [*reading.notes, *notes], reading.found, reading.sha256, os.path.abspath(folder))

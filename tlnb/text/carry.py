@@ -10,6 +10,7 @@ import hashlib, json, re
 
 import numpy as np
 import torch
+from fastcore.basics import patch
 
 from ..devices import device_of, evaluating
 from ..head import Carried, carry_head
@@ -75,23 +76,28 @@ class TextFeaturizer:
         with evaluating(model): out = in_buckets(model.features, prep, frame, device)
         return torch.stack(out).numpy() if out else np.zeros((0, model.n_features), 'float32')
 
-    def describe(self, classes, recipe):
-        "A row for each class whose text describes it, or None where nothing does"
-        import pandas as pd
-        found = descriptions(classes, recipe)
-        return found and pd.DataFrame({'text': list(found.values())})
+# %% ../../nbs/text/22_carry.ipynb #051bc6cd
+@patch
+def describe(self:TextFeaturizer, classes, recipe):
+    "A row for each class whose text describes it, or None where nothing does"
+    import pandas as pd
+    found = descriptions(classes, recipe)
+    return found and pd.DataFrame({'text': list(found.values())})
 
-    def pair_learner(self, model, prep, dataset, fit_rows, valid_rows, recipe, seed):
-        "A learner of the network on pairs of texts"
-        from tlnb.text.pairs import pair_learner
-        return pair_learner(model, prep, dataset, fit_rows, valid_rows, recipe, seed)
+@patch
+def pair_learner(self:TextFeaturizer, model, prep, dataset, fit_rows, valid_rows, recipe, seed):
+    "A learner of the network on pairs of texts"
+    from tlnb.text.pairs import pair_learner
+    return pair_learner(model, prep, dataset, fit_rows, valid_rows, recipe, seed)
 
-    def source(self, name, recipe):
-        "The source that a name means and that is no model folder, or None"
-        from tlnb.text.weights import named_source
-        return named_source(name, recipe)
+@patch
+def source(self:TextFeaturizer, name, recipe):
+    "The source that a name means and that is no model folder, or None"
+    from tlnb.text.weights import named_source
+    return named_source(name, recipe)
 
-    def fitted(self, source):
-        "The network of such a source with its weights"
-        from tlnb.text.weights import open_source
-        return open_source(source)
+@patch
+def fitted(self:TextFeaturizer, source):
+    "The network of such a source with its weights"
+    from tlnb.text.weights import open_source
+    return open_source(source)

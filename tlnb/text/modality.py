@@ -63,25 +63,28 @@ class TextModality:
         if t.length > most: raise RecipeError('the source cannot read texts of this length', f'text.length = {t.length}, {source.info.get("name", "the source")} reads {most}', f'set text.length to {most} or less')
         return replace(source.prep, length=t.length or source.prep.length, pool=pool or source.prep.pool, target=form)
 
-    def model(self,
-        prep:TextPrep,  # what comes in
-        task:str,       # classification, multilabel or regression
-        n_out:int,      # classes, or 1
-        recipe=None,    # what to train from scratch, dropout; None: exactly `arch`
-        arch:dict=None, # of a source
-    ):
-        "A network, freshly initialised under the current torch seed"
-        from tlnb.text.net import build
-        if recipe is None: return build(dict(arch, n_out=n_out))
-        said = dict(scratch_arch(arch, recipe), vocab=prep.vocabulary, pad=prep.pad, length=prep.length, dropout=recipe.train.dropout, n_out=n_out)
-        return build(said | ({'pool': prep.pool} if prep.pool else {}))
-
-    def show(self, dataset, rows):
-        "These texts, each with its target"
-        from tlnb.text.show import show
-        return show(dataset, rows)
-
     def restore(self, prep): return TextPrep.from_dict(prep)
+
+# %% ../../nbs/text/15_modality.ipynb #9f7b5766
+@patch
+def model(self:TextModality,
+    prep:TextPrep,  # what comes in
+    task:str,       # classification, multilabel or regression
+    n_out:int,      # classes, or 1
+    recipe=None,    # what to train from scratch, dropout; None: exactly `arch`
+    arch:dict=None, # of a source
+):
+    "A network, freshly initialised under the current torch seed"
+    from tlnb.text.net import build
+    if recipe is None: return build(dict(arch, n_out=n_out))
+    said = dict(scratch_arch(arch, recipe), vocab=prep.vocabulary, pad=prep.pad, length=prep.length, dropout=recipe.train.dropout, n_out=n_out)
+    return build(said | ({'pool': prep.pool} if prep.pool else {}))
+
+@patch
+def show(self:TextModality, dataset, rows):
+    "These texts, each with its target"
+    from tlnb.text.show import show
+    return show(dataset, rows)
 
 # %% ../../nbs/text/15_modality.ipynb #0d7b5233
 @patch

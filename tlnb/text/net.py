@@ -12,6 +12,7 @@ import copy
 import torch
 from torch import nn
 from torch.nn import functional as F
+from fastcore.basics import patch
 
 from ..errors import SourceError, nearest
 from ..head import Head
@@ -160,25 +161,29 @@ class TextNet(nn.Module):
 
     def forward(self, x): return self.head(self.features(x))
 
-    def groups(self)->list[list]:
-        "Parameters by layer group, the head last"
-        body,library = self.body,self.arch['library']
-        if library == 'fastai': found = [list(body.encoder.parameters()), *(list(o.parameters()) for o in body.rnns)]
-        elif library == 'tlnb': found = [[*body.pieces.parameters(), *body.places.parameters()], list(body.blocks[0].parameters()), [*body.blocks[1:].parameters(), *body.norm.parameters()]]
-        else: found = _in_groups(body)
-        return [*found, list(self.head.parameters())]
+# %% ../../nbs/text/12_net.ipynb #6075904f
+@patch
+def groups(self:TextNet)->list[list]:
+    "Parameters by layer group, the head last"
+    body,library = self.body,self.arch['library']
+    if library == 'fastai': found = [list(body.encoder.parameters()), *(list(o.parameters()) for o in body.rnns)]
+    elif library == 'tlnb': found = [[*body.pieces.parameters(), *body.places.parameters()], list(body.blocks[0].parameters()), [*body.blocks[1:].parameters(), *body.norm.parameters()]]
+    else: found = _in_groups(body)
+    return [*found, list(self.head.parameters())]
 
-    def embeddings(self)->nn.Embedding:
-        "What each piece begins as"
-        return dict(fastai=lambda: self.body.encoder, tlnb=lambda: self.body.pieces).get(self.arch['library'], lambda: self.body.get_input_embeddings())()
+@patch
+def embeddings(self:TextNet)->nn.Embedding:
+    "What each piece begins as"
+    return dict(fastai=lambda: self.body.encoder, tlnb=lambda: self.body.pieces).get(self.arch['library'], lambda: self.body.get_input_embeddings())()
 
-    def __deepcopy__(self, memo):
-        with torch.no_grad(): # what fastai's dropout of weights left behind belongs to a graph, and cannot be copied
-            for m in self.modules():
-                if hasattr(m, '_setweights'): m._setweights()
-        memo[id(self)] = new = type(self).__new__(type(self))
-        new.__dict__.update(copy.deepcopy(vars(self), memo))
-        return new
+@patch
+def __deepcopy__(self:TextNet, memo):
+    with torch.no_grad(): # what fastai's dropout of weights left behind belongs to a graph, and cannot be copied
+        for m in self.modules():
+            if hasattr(m, '_setweights'): m._setweights()
+    memo[id(self)] = new = type(self).__new__(type(self))
+    new.__dict__.update(copy.deepcopy(vars(self), memo))
+    return new
 
 # %% ../../nbs/text/12_net.ipynb #bfb09ebf
 def names(
