@@ -70,3 +70,4 @@ sources: .venv/ready-run
 	OMP_NUM_THREADS=1 $(BIN)/python -c "from tlnb.tabular.ship import ship_loans; ship_loans()"
 	OMP_NUM_THREADS=1 $(BIN)/python -c "from tlnb.vision.ship import ship_parts; ship_parts()"
 	OMP_NUM_THREADS=1 $(BIN)/python -c "from tlnb.vision.pretrain import ship_shapes; ship_shapes()"
+	OMP_NUM_THREADS=1 $(BIN)/python -c "from tlnb.text.ship import ship_tickets, ship_tickets_lm; ship_tickets(said=print); ship_tickets_lm(said=print)"
