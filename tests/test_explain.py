@@ -372,3 +372,29 @@ def test_any_learner_for_pictures(tmp_path):
     with learn.no_bar(), learn.no_logging(): right = learn.get_preds()[0].numpy()
     assert np.abs(run.predictions()['judged'] - right).max() < 1e-5
     assert check_bias(run, by='machine').to_dict()['groups']
+
+
+def test_the_bench_says_what_it_missed(tmp_path):
+    "Its models are made, its truth is the rule's own, and an aim that is not reached is named"
+    import importlib.util
+    from pathlib import Path
+    spec = importlib.util.spec_from_file_location('bench_explain', Path(__file__).parent/'bench'/'explain.py')
+    bench = importlib.util.module_from_spec(spec); spec.loader.exec_module(bench)
+    run = bench.loans_run(tmp_path, n_train=300, epochs=1)
+    rows = run.dataset.frame.iloc[run.dataset.judged]
+    brokers = rows[rows.channel == 'broker'][:12].reset_index(drop=True)
+    assert bench.true_first(run.dataset, brokers).mean() > .5 # the rule itself has the plant first in most
+    good = dict(tabular=.999, speed_tabular=300., additivity=1e-8)
+    assert not bench.missed(dict(tables=good)) and len(bench.missed(dict(tables=dict(good, tabular=.5, speed_tabular=3.)))) == 2
+
+
+def test_overview_and_sanity_of_a_network(trained):
+    from tlnb import overview, sanity
+    seen = overview(trained, rows=40)
+    d = seen.to_dict()
+    assert d['rows'] == 40 and all(g['low'] <= g['mean_abs'] <= g['high'] for g in d['global']) and set(seen.about) >= {'class', 'predicted', 'result'}
+    for by in (None, 'result', 'class'): seen.plot(by=by).savefig('/dev/null', format='png')
+    for f in ('income', 'city', 'since'): seen.dependence(f).savefig('/dev/null', format='png')
+    state = fingerprint(trained.learner)
+    s = sanity(trained, items=4, evaluations=66)
+    assert fingerprint(trained.learner) == state and len(s.info['randomised']) >= 3 and s.info['insertion']['area'] > s.info['insertion']['random']

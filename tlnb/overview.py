@@ -109,6 +109,7 @@ def plot(self,
     axes[-1, 0].set_xlabel(f"← lowers   the {self.info['unit']}   raises →", fontsize=8)
     return fig
 
+# %% ../nbs/33_overview.ipynb #8a16b859
 def dependence(self,
     feature:str,  # on the horizontal axis
     colour=None,  # feature that colours the dots; None: the one whose values go along most with what is left of this one's
@@ -123,14 +124,16 @@ def dependence(self,
     ax,level = fig.subplots(), _levels(self.rows, colour)
     if level is None: level = pd.factorize(self.rows[colour], sort=True)[0]/max(1, self.rows[colour].nunique() - 1)
     numbers = _levels(self.rows, feature) is not None
-    where = x if numbers else pd.factorize(x.astype(str), sort=True)[0] + np.random.default_rng(0).uniform(-.25, .25, len(x))
+    codes,kinds = pd.factorize(np.array([str(o) for o in x]), sort=True)
+    where = x if numbers else codes + np.random.default_rng(0).uniform(-.25, .25, len(x))
     dots = ax.scatter(where, v, c=np.nan_to_num(level, nan=.5), cmap='viridis_r', s=12, lw=0)
-    if not numbers: ax.set_xticks(range(x.astype(str).nunique()), sorted(x.astype(str).unique()), fontsize=8)
+    if not numbers: ax.set_xticks(range(len(kinds)), kinds, fontsize=8)
     fig.colorbar(dots, ax=ax).set_label(f'{colour}: little to much', fontsize=8)
     ax.axhline(0, color=_GREY, lw=.8); ax.set_xlabel(feature, fontsize=9); ax.set_ylabel(f"moves the {self.info['unit']} by", fontsize=9)
     ax.spines[['top', 'right']].set_visible(False)
     return fig
 
+# %% ../nbs/33_overview.ipynb #84ef85f6
 def _partner(self, feature):
     "The feature that explains most of how this one's values scatter among rows that are alike in it"
     j,x = self._at(feature),_levels(self.rows, feature)
@@ -140,7 +143,7 @@ def _partner(self, feature):
     def share(o):
         lv = _levels(self.rows, o)
         g = pd.Series(self.rows[o].astype(str).to_numpy()) if lv is None else pd.Series(np.floor(np.nan_to_num(lv)*4.99))
-        sign = pd.concat([bins.astype(str), g.astype(str)], axis=1).agg(' '.join, axis=1)
+        sign = pd.Series([f'{a} {b}' for a,b in zip(bins, g)])
         n = sign.groupby(sign).transform('size')
         return float(((left.groupby(sign).transform('mean')**2)*(n > 1)).sum() - (left**2).sum()*sign.nunique()/len(left))
     return max((o for o in self.features if o != feature and o in self.rows), key=share, default=feature)

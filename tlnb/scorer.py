@@ -97,6 +97,7 @@ def _try_onnx(self:Scorer, told, planned, must):
     self.why = f'{torch_s*1e6:.3g} µs an input in torch, {onnx_s*1e6:.3g} in ONNX Runtime'
     if onnx_s >= torch_s and not must: self.runtime = 'torch'
 
+# %% ../nbs/30_scorer.ipynb #6553fb64
 @patch
 def _open(self:Scorer, told):
     import onnxruntime as ort

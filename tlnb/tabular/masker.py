@@ -8,6 +8,7 @@ __all__ = ['CLUSTERS', 'ENOUGH', 'together', 'ColumnTree', 'ColumnBoard', 'Tabul
 # %% ../../nbs/tabular/30_masker.ipynb #8b8e45b8
 import numpy as np
 import pandas as pd
+from fastcore.basics import patch
 
 from ..game import Board
 from ..splits import combinations
@@ -124,16 +125,21 @@ class TabularMasker:
         own,other = np.repeat(np.arange(m), b),np.tile(np.arange(m, m+b), m)
         return pd.DataFrame({c: pool[c].array.take(np.where(np.repeat(hidden[:,j], b), other, own)) for j,c in enumerate(pool)}, copy=False)
 
-    def tree(self, dataset): return ColumnTree(together(dataset.frame.iloc[np.asarray(dataset.train)[:ENOUGH]].reset_index(drop=True)))
+# %% ../../nbs/tabular/30_masker.ipynb #0cec471b
+@patch
+def tree(self:TabularMasker, dataset): return ColumnTree(together(dataset.frame.iloc[np.asarray(dataset.train)[:ENOUGH]].reset_index(drop=True)))
 
-    def boards(self, fitted, rows, background): return [ColumnBoard(fitted.prep, rows, background)]
+@patch
+def boards(self:TabularMasker, fitted, rows, background): return [ColumnBoard(fitted.prep, rows, background)]
 
-    def looks_into(self, model):
-        "Whether `deep` can look into this network"
-        from tlnb.tabular.deep import steps
-        return steps(model) is not None
+@patch
+def looks_into(self:TabularMasker, model):
+    "Whether `deep` can look into this network"
+    from tlnb.tabular.deep import steps
+    return steps(model) is not None
 
-    def deep(self, fitted, rows, background, outputs, stop=None):
-        "Values [n, columns] by a method that looks into the network"
-        from tlnb.tabular.deep import deep
-        return deep(fitted, rows, background, outputs, [str(c) for c in rows.columns], stop)
+@patch
+def deep(self:TabularMasker, fitted, rows, background, outputs, stop=None):
+    "Values [n, columns] by a method that looks into the network"
+    from tlnb.tabular.deep import deep
+    return deep(fitted, rows, background, outputs, [str(c) for c in rows.columns], stop)
