@@ -52,9 +52,10 @@ def write_choices(
 # %% ../nbs/11_choices.ipynb #c231b405
 def _choice(row, at)->tuple:
     "Item and `Choice` of a row; `RecipeError` where it is none"
-    item, choice, label = (str(row.get(k) or '').strip() for k in HEAD)
+    item, choice, label = (str(row.get(k) or '') for k in HEAD)
+    choice, label = choice.strip(), label.strip()
     if choice not in CHOICES: raise RecipeError('no such choice', f'{choice[:40]!r} in {at}', nearest(choice, CHOICES))
-    if not item: raise RecipeError('a choice about nothing', at, 'name the file')
+    if not item.strip(): raise RecipeError('a choice about nothing', at, 'name the file')
     if choice == 'relabel' and not label: raise RecipeError('a relabel without a label', at, 'write the new label, or delete the row')
     return item, Choice(choice, label if choice == 'relabel' else '')
 

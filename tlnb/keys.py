@@ -177,7 +177,7 @@ class Tabular(Section):
 class Vision(Section):
     "What only pictures have."
     size:int              = _key(lo=0, hi=1024)
-    fit:str               = _key('training', 'crop', 'squash', 'pad')
+    fit:str               = _key('training', 'auto', 'crop', 'squash', 'pad')
     augment:str           = _key('training', 'none', 'light', 'usual', 'strong')
     views:int             = _key(lo=0, hi=100)
     mix:str               = _key('training', 'none', 'mixup', 'cutmix')

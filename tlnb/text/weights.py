@@ -15,7 +15,7 @@ from ..errors import SourceError
 from ..registry import ENCODER, WEIGHTS, Source, known, place
 from ..source import Fitted
 from ..store import cache_folder
-from ..tensors import AGAIN, read_state, sha_of
+from ..tensors import AGAIN, published, read_state, sha_of
 from .net import AWD, build, config_of
 from .prep import TextPrep, fast
 
@@ -273,8 +273,7 @@ def open_source(
         net,digest = _filled(arch, state, path),sha_of(path)
     else:
         prep,arch,files,_ = described(path)
-        digest = sha_of(files[0])
-        if not digest.startswith(source.sha256): raise SourceError('the weights are not the published ones', f'{files[0]}: sha256 begins {digest[:8]}, not {source.sha256[:8]}', 'remove the folder and fetch it again')
+        digest = published(files[0], source)
         body = _body(files[0].parent, arch)
         net = _filled(arch, {k: v for k,v in body.state_dict().items() if not k.startswith('pooler.')}, path)
     info = dict(name=source.name, origin=source.origin, licence=source.licence, trained_on=source.trained_on, year=source.year, limits=source.limits, parameters=source.parameters, sha256=digest)

@@ -111,7 +111,7 @@ def near_pairs(
     "Pairs [k, 2] of near copies"
     none = np.empty((0, 2), int)
     if len(dots) < 2 or len((space := _Space(dots)).rows) < 2: return none
-    return next((p for o in NEAR[len(dots) > MANY:] if len(p := _apart(space, o))), none)
+    return np.unique(np.concatenate([none, *(_apart(space, o) for o in NEAR[len(dots) > MANY:])]), axis=0) # what is crowded from afar may be two of a kind from near
 
 # %% ../../nbs/vision/13_checks.ipynb #c6e636eb
 def keys(

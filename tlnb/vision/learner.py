@@ -23,6 +23,7 @@ from fastai.torch_core import TensorImage
 from fastai.vision.augment import aug_transforms
 
 # %% ../../nbs/vision/14_learner.ipynb #eae9f259
+from ..errors import RecipeError
 from ..devices import device_of, evaluating, mixed
 from ..loaders import BatchLoader
 from ..outputs import as_target, loss_of, to_scores
@@ -123,6 +124,7 @@ def batch_size(
     bs:int=0,   # as the recipe has it; 0: about five steps an epoch, 16 to 64 pictures a step
 )->int:
     "Pictures a step, so that no step has a single one: batch normalisation and mixup need two"
+    if bs == 1: raise RecipeError('one picture a step', 'train.batch_size = 1', 'set it to 2 or more, or to 0: batch normalisation and mixup need two')
     bs = bs or int(2**np.clip(np.floor(np.log2(max(n, 1)/5)), 4, 6))
     while n > 2 and n % bs == 1: bs += 1
     return bs

@@ -65,8 +65,9 @@ class VisionModality:
         v = dataset.recipe.vision
         said = dict(target=target_form(dataset.task, dataset.y[rows]), tta=v.tta, augment=v.augment)
         remember(dataset)
-        if source is not None: return replace(source.prep, size=v.size or source.prep.size, **said)
-        return measured(dataset, rows, PicturePrep(v.size or SIZE, v.fit, [.5]*3, [.25]*3, **said))
+        fit = v.fit if v.fit != 'auto' else source.prep.fit if source else 'crop'
+        if source is not None: return replace(source.prep, size=v.size or source.prep.size, fit=fit, **said)
+        return measured(dataset, rows, PicturePrep(v.size or SIZE, fit, [.5]*3, [.25]*3, **said))
 
     def model(self,
         prep:PicturePrep,  # what comes in

@@ -76,7 +76,7 @@ PX = 96  # side of a picture on the page
 def _prep(dataset):
     "Size and fit as a training has them"
     r,v = dataset.recipe,dataset.recipe.vision
-    source = find_source(r, dataset, None).fitted().prep if r.source.name else PicturePrep(SIZE, v.fit, [.5]*3, [.25]*3)
+    source = find_source(r, dataset, None).fitted().prep if r.source.name else PicturePrep(SIZE, v.fit if v.fit != 'auto' else 'crop', [.5]*3, [.25]*3)
     return replace(source, size=v.size or source.size)
 
 def _image(x, words):

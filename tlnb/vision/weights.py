@@ -20,7 +20,7 @@ from ..errors import SourceError, nearest
 from ..registry import SHIPPED, WEIGHTS, Source, known, library_folders, place
 from ..source import Fitted
 from ..store import atomic_write, cache_folder, to_json
-from ..tensors import AGAIN, read_state, sha_of
+from ..tensors import AGAIN, published, read_state, sha_of
 from .net import LIBRARIES, build, names
 from .prep import PicturePrep
 
@@ -287,15 +287,6 @@ def imagenet_classes()->list:
     from torchvision.models import ResNet18_Weights
     return list(ResNet18_Weights.IMAGENET1K_V1.meta['categories'])
 
-def _check_digest(path, source):
-    "A file of a known source is what its publisher published"
-    digits,blob = source.sha256,path.resolve().name
-    if source.hub and re.fullmatch('[0-9a-f]{64}', blob): digits = blob # the hub's folder names a file after its content
-    if not digits: return sha_of(path)
-    if not (found := sha_of(path)).startswith(digits):
-        raise SourceError('the weights are not the published ones', f'{path}: sha256 begins {found[:8]}, not {digits[:8]}', 'remove the file and fetch it again')
-    return found
-
 # %% ../../nbs/vision/21_weights.ipynb #b24cb981
 def open_source(
     source,  # `Source`, as `named_source` gives it
@@ -303,7 +294,7 @@ def open_source(
     "The network with its weights; `SourceError` where they are not here, not those that were published, or do not fit"
     path = Path(source.file)
     if not path.is_file(): raise SourceError('the weights are not here', source.name, source.cure or 'name the source again')
-    digest = _check_digest(path, source)
+    digest = published(path, source)
     state,n_out = fitting(read_state(path), source.arch, path)
     net,n_out = filled(state, source.arch, n_out)
     classes = imagenet_classes() if n_out == 1000 else [f'output {i}' for i in range(n_out)]
