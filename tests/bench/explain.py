@@ -15,7 +15,7 @@ AIMS = dict(first=.95, twin=.05, falls=.10, tabular=.99, vision=.90, additivity=
 
 # ---- models that depend on a plant, and their twins that never saw it
 
-def loans_run(work, cause=True, n_train=20000, epochs=15):
+def loans_run(work, cause=True, n_train=6000, epochs=12):
     "A network on loans with or without the planted cause"
     from tlnb import Recipe, adapt, load
     from tlnb.tabular.loans import make_loans
@@ -36,8 +36,10 @@ def parts_run(work, shortcut=True, n_train=600, n_judged=300, epochs=20):
 
 def accuracy(run, frame, y): return float((run.fitted().score(frame).argmax(1) == y).mean())
 
-def true_first(ds, rows):
-    "In which rows the rule that drew the data, known exactly, gives the planted cause the largest Shapley value itself"
+LEAD = 1.25 # the rule itself has the plant first in about 80 of 100 items that contain it, in some of them by a hair
+
+def true_lead(ds, rows):
+    "By how much, in each row, the planted cause leads the next column by the rule that drew the data, known exactly: ratio of Shapley values"
     from tlnb.game import Game, RawBoard, untouched
     from tlnb.shapley import permutation
     from tlnb.tabular.loans import SHIFT, SLOPES, _logit
@@ -48,10 +50,11 @@ def true_first(ds, rows):
     board = RawBoard(TabularMasker(), list(rows), whole(rows), whole(TabularMasker().background(ds, 50, 0)))
     board.batch = 200_000
     with untouched(): values = permutation(Game(risk, board, np.zeros(len(rows), int)), rows.shape[1], 150).values
-    return np.abs(values).argmax(1) == list(rows).index('channel')
+    size,at = np.abs(values),list(rows).index('channel')
+    return size[:, at]/np.maximum(np.delete(size, at, 1).max(1), 1e-12)
 
 def truth_tabular(work, n):
-    "The planted cause: first in the items in which the rule itself has it first (and in all that contain it); accuracy where the column is drawn from rows without it"
+    "The planted cause: first in the items in which it leads the next column by `LEAD` by the rule itself (told too: in all that contain it); accuracy where the column is drawn from rows without it"
     from tlnb import explain
     out,runs = {},{k: loans_run(work, k) for k in (True, False)}
     ds = runs[True].dataset
@@ -59,14 +62,15 @@ def truth_tabular(work, n):
     has = (rows.channel == 'broker').to_numpy()
     without = rows.assign(channel=np.where(has, 'branch', rows.channel))
     out['falls'] = accuracy(runs[True], rows[has], y[has]) - accuracy(runs[True], without[has], y[has])
-    at = np.flatnonzero(has)[:n + n//2]
-    really = true_first(ds, rows.iloc[at].reset_index(drop=True))
+    at = np.flatnonzero(has)[:2*n]
+    lead = true_lead(ds, rows.iloc[at].reset_index(drop=True))
+    really = lead >= LEAD
     for k,run in runs.items():
         items = [int(i) for i in run.dataset.judged[at]]
         d = explain(run, items=items).to_dict()
         first = np.array([i['top'][0]['feature'] == 'channel' for i in d['items']])
         if not k: out['twin'] = float(first.mean())
-        else: out.update(first=float(first[really].mean()), first_of_all=float(first.mean()), first_by_the_rule=float(really.mean()), items=int(really.sum()), additivity=d['residual_max'],
+        else: out.update(first=float(first[really].mean()), first_of_all=float(first.mean()), first_by_the_rule=float((lead > 1).mean()), first_where_the_rule_is=float(first[lead > 1].mean()), items=int(really.sum()), additivity=d['residual_max'],
             agreement=d['agreement'], agreement_min=d['agreement_min'], stability=d['stability'])
     return out
 
