@@ -343,7 +343,7 @@ def test_draft_then_release(table, tmp_path):
     assert done.version == '0.1.0' and 'draft' not in (tmp_path/'p/README.md').read_text() and 'dev0' not in (tmp_path/'p/CHANGELOG.md').read_text()
 
 
-@pytest.mark.parametrize('kind', ['tabular', 'vision'])
+@pytest.mark.parametrize('kind', ['tabular', 'text', 'vision'])
 def test_templates_ask(kind, tmp_path):
     "Each template has the parts that a person writes, empty, and a function for the package that runs alone"
     from tlnb.card import said_in
@@ -428,6 +428,9 @@ def test_gates(table, tmp_path, capsys, monkeypatch):
     assert main(['export', str(tmp_path/'out'), '--name', 'ok', '--to', str(tmp_path/'p'), '--reason', 'a pilot of two weeks']) == 0
     assert 'The gate was overridden, for this reason:** a pilot of two weeks' in (tmp_path/'p/README.md').read_text()
     assert 'a pilot of two weeks' in (tmp_path/'p/CHANGELOG.md').read_text()
+    said = json.loads((tmp_path/'out/run/bias.json').read_text())
+    (tmp_path/'out/run/bias.json').write_text(json.dumps({**said, 'gate': dict(on=True, reason='the recipe says why')}))
+    assert any('overridden: the recipe says why' in o for o in export(tmp_path/'out', name='ok', to=tmp_path/'p', dry_run=True).changes)
     capsys.readouterr()
     import tlnb.parity
     before = tree(tmp_path/'p')

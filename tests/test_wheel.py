@@ -50,7 +50,7 @@ def test_entry_point(wheel):
 
 def test_commands(installed):
     call, where, empty = installed
-    assert [o['name'] for o in json.loads(call('tlnb', 'templates', '--json'))] == ['tabular', 'vision']
+    assert [o['name'] for o in json.loads(call('tlnb', 'templates', '--json'))] == ['tabular', 'text', 'vision']
     doctor = json.loads(call('tlnb', 'doctor', '--json'))
     assert doctor['ok'] and doctor['settings']['run.seed']['origin'] == 'default' and str(where) in doctor['python']
     assert any(o['name'] == 'loans' and o['offline'] for o in doctor['sources'])

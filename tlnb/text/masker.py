@@ -104,7 +104,8 @@ class TextMasker:
         def one(text, hide):
             if not hide.any(): return text
             spans = words(text := clean(text))
-            return ' '.join(text[a:b] for (a,b),k in zip(spans, np.arange(len(spans))*PARTS//max(len(spans), 1)) if not hide[k])
+            begins = [0, *(b for _,b in spans)] # a word goes with the blank before it
+            return ''.join(text[a:b] for a,(_,b),k in zip(begins, spans, np.arange(len(spans))*PARTS//max(len(spans), 1)) if not hide[k]).strip()
         return pd.DataFrame(dict(text=[one(t, h) for t,h in zip(rows['text'], hidden)]))
 
     def boards(self, fitted, rows, background)->list[Board]:
