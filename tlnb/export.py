@@ -31,9 +31,11 @@ from .thresholds import thresholds_of
 # %% ../nbs/45_export.ipynb #188bd082
 PERSON = 'use', 'scope', 'contact'
 
-def _bias_gate(run, reason):
+def _bias_gate(run, reason)->str:
+    "The written reason for which a failed gate is overridden, the recipe's where none is given here; `GateError` where neither is"
     bias = run.folder.read_json('bias.json') or {}
-    if bias.get('verdict') != 'fail' or reason or not bias['gate']['on'] or bias['gate']['reason']: return
+    if bias.get('verdict') != 'fail': return reason
+    if (reason := reason.strip() or (bias['gate']['reason'] or '').strip()) or not bias['gate']['on']: return reason
     worst = max((o for o in bias['gaps'] if o['verdict'] == 'fail'), key=lambda o: o['value'], default=None)
     where = f"{worst['metric'].replace('_', ' ')} by {worst['attribute']} is {worst['value']:.3f}, the limit {worst['limit']:g}" if worst else 'the verdict is fail'
     raise GateError('the bias gate said no', where, 'to ship all the same write the reason: --reason "…" (in Python: reason="…")')
@@ -340,10 +342,10 @@ def export(
         version = next_version(p.released, bump, draft)
         repository = git_ready(target, '' if draft else f'v{version}')
         run,nb = found(run)
-        _bias_gate(run, reason)
+        reason = _bias_gate(run, reason)
         _person_gate(_card(p, run, nb, reason, version), nb, draft) # before the notebook is cleaned: its cells have their numbers yet
         text = clean(nb, run, target/'nbs')
-        parity,wheel,lines,why = _fill(p, run, nb, text, bump, reason.strip(), draft, licence, rows, say)
+        parity,wheel,lines,why = _fill(p, run, nb, text, bump, reason, draft, licence, rows, say)
         files,size = _files(p, target),wheel.stat().st_size
         if repository and not dry_run: git_commit(p.folder, [o['path'] for o in files if o['status'] != 'kept'] , f'{name} {version}', '' if draft else f'v{version}')
     made = Package(name, version, target, target/'dist'/wheel.name, size, parity, files, lines, _notes(p, target, nb, repository, why), 'torch' if why else '', dry_run)
