@@ -17,7 +17,7 @@ from pathlib import Path
 from fastcore.basics import patch
 from filelock import FileLock, Timeout
 
-from .errors import RecipeError, StoreError
+from .errors import ExportError, RecipeError, StoreError
 from .store import atomic_write, disk_errors, to_json
 
 # %% ../nbs/44_project.ipynb #d3a37029
@@ -39,8 +39,10 @@ def _installed(name, module, target):
     with suppress(metadata.PackageNotFoundError, ValueError): return f'{name} {metadata.version(name)} is installed'
     try: spec = find_spec(module)
     except (ImportError, ValueError): spec = None
-    if not spec or not spec.origin or Path(spec.origin).resolve().is_relative_to(Path(target).resolve()): return ''
-    return f'import {module} gives {spec.origin}'
+    places = [Path(o).resolve() for o in ([spec.origin] if spec.origin else spec.submodule_search_locations or ())] if spec else []
+    here = [Path(target).resolve(), *([] if not spec or spec.origin else [Path.cwd()/module])] # a mere folder beside the notebook hides nothing
+    there = [o for o in places if not any(o.is_relative_to(h) for h in here)]
+    return f'import {module} gives {there[0]}' if there else ''
 
 # %% ../nbs/44_project.ipynb #e5c77506
 BUMPS = 'major', 'minor', 'patch'
@@ -166,7 +168,9 @@ def _sweep(target):
         if target.exists(): shutil.rmtree(old, ignore_errors=True)
         else: os.rename(old, target)
     if target.parent.is_dir():
-        for o in target.parent.glob(f'.{target.name}.*.export'): shutil.rmtree(o, ignore_errors=True)
+        ours = re.compile(rf'\.{re.escape(target.name)}\.[0-9a-f]{{8}}\.export')
+        for o in target.parent.iterdir():
+            if ours.fullmatch(o.name) and not o.is_symlink(): shutil.rmtree(o, ignore_errors=True)
 
 # %% ../nbs/44_project.ipynb #39a3744d
 def _link(a, b, *, follow_symlinks=True):
@@ -180,6 +184,25 @@ def _copy(target, stage, module):
         if o.is_symlink(): os.symlink(os.readlink(o), to)
         elif o.is_dir(): shutil.copytree(o, to, symlinks=True, copy_function=shutil.copy2 if o.name in ours else _link)
         else: shutil.copy2(o, to)
+
+def _state(target)->dict:
+    "Every file and folder with its size and time, of the repository all but its objects: what a copy is a copy of"
+    found = {}
+    for at,folders,names in os.walk(target):
+        inside = os.path.relpath(at, target)
+        folders[:] = [o for o in folders if o != '__pycache__' and (inside, o) != ('.git', 'objects')]
+        for o in (*folders, *names):
+            with suppress(FileNotFoundError):
+                s = os.lstat(os.path.join(at, o))
+                found[os.path.normpath(os.path.join(inside, o))] = None if o in folders else (s.st_size, s.st_mtime_ns)
+    return found
+
+def _unchanged(target, before):
+    "`ExportError` where somebody changed the project since it was copied"
+    now = _state(target)
+    if now == before: return
+    said = sorted((o for o in {*before, *now} if before.get(o, 0) != now.get(o, 0)), key=lambda o: (o.startswith('.git'), o))
+    raise ExportError('the project was changed while it was exported', ', '.join(said[:3]) + (f' and {len(said) - 3} more' if len(said) > 3 else ''), 'nothing was written: export again')
 
 def _known(target, name):
     "State of the project at `target`; `StoreError` where something else is there"
@@ -205,18 +228,23 @@ def staged(
         _sweep(target)
         state = _known(target, name)
         if not state and (taken := _installed(name, module, target)): raise RecipeError('the name is taken', taken, 'choose another name, or export to the folder of that project')
-        stage = Path(tempfile.mkdtemp(prefix='tlnb-')) if dry else _make_stage(target)
+        _replaceable(target)
+        stage,before = Path(tempfile.mkdtemp(prefix='tlnb-')) if dry else _make_stage(target), _state(target)
         try:
             if target.is_dir(): _copy(target, stage, module)
             yield Project(stage, name, module, state)
-            if not dry: _take_place(stage, target)
+            if not dry: _unchanged(target, before); _take_place(stage, target)
         finally: shutil.rmtree(stage, ignore_errors=True)
 
-def _make_stage(target):
-    "A folder beside the target; an error of the disk where neither of the two can be written"
+def _replaceable(target):
+    "`StoreError` where the target could not be replaced"
+    if Path.cwd().is_relative_to(target): raise StoreError('a folder in which one stands cannot be replaced', target, 'stand outside of it (cd ..) and name it with --to')
     for o in (target, next(o for o in target.parents if o.exists())):
         if o.exists() and (not os.access(o, os.W_OK) or not o.stat().st_mode & 0o222): # root may write even there, and was not meant to
             raise StoreError('the folder is read-only', o, 'choose another with --to')
+
+def _make_stage(target):
+    "A folder beside the target"
     target.parent.mkdir(parents=True, exist_ok=True)
     stage = _beside(target, f'{secrets.token_hex(4)}.export')
     stage.mkdir()

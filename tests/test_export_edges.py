@@ -1,0 +1,85 @@
+"What an export must not do, whoever is in its way: small and without a model"
+import json, os, shutil
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from tlnb.errors import ExportError, GateError, RecipeError, StoreError
+from tlnb.project import staged
+from tlnb.store import RunFolder
+
+
+def failed(path, reason=''):
+    "A run whose bias check failed, with what its recipe says about that"
+    gap = dict(attribute='sex', metric='equalized_odds_difference', value=0.3, limit=0.1, verdict='fail')
+    return SimpleNamespace(folder=SimpleNamespace(read_json=lambda name: dict(verdict='fail', gaps=[gap], gate=dict(on=True, reason=reason))))
+
+
+def test_reason(tmp_path):
+    "Blanks are no reason; the recipe's is as good as one that is given"
+    from tlnb.export import _bias_gate
+    for blank in ('', '  ', '\n\t'):
+        with pytest.raises(GateError): _bias_gate(failed(tmp_path), blank)
+        with pytest.raises(GateError): _bias_gate(failed(tmp_path, blank), '')
+    assert _bias_gate(failed(tmp_path, 'a pilot'), '') == 'a pilot' and _bias_gate(failed(tmp_path, 'a pilot'), ' two weeks ') == 'two weeks'
+
+
+def version(to, k, name='whole'):
+    with staged(to, name) as p:
+        p.write(f'{name}/__init__.py', f'__version__ = "0.{k}.0"\n')
+        p.finish({})
+
+
+@pytest.mark.parametrize('change', [lambda o: (o/'whole/__init__.py').write_text('mine'), lambda o: (o/'new.txt').write_text('mine'), lambda o: (o/'notes.txt').unlink(), lambda o: (o/'folder').mkdir(),
+    lambda o: (o/'.git/index').write_text('mine'), lambda o: (o/'.git/refs').mkdir(), lambda o: shutil.rmtree(o)], ids=['changed', 'new', 'gone', 'folder', 'index', 'refs', 'all'])
+def test_meanwhile(tmp_path, change):
+    "What a person does in the project while an export runs stays, and the export says so"
+    to = tmp_path/'p'
+    version(to, 1)
+    (to/'notes.txt').write_text('mine')
+    (to/'.git').mkdir(); (to/'.git/index').write_text('')
+    with pytest.raises(ExportError, match='was changed while it was exported: .*; nothing was written: export again'):
+        with staged(to, 'whole') as p:
+            p.write('whole/more.py', 'x = 1')
+            change(to)
+            there = sorted(o.relative_to(to) for o in to.rglob('*'))
+    assert sorted(o.relative_to(to) for o in to.rglob('*')) == there and not list(tmp_path.glob('.p.*'))
+
+
+def test_meanwhile_new(tmp_path):
+    "Also where there was nothing, and somebody put something"
+    with pytest.raises(ExportError, match='thesis.txt'):
+        with staged(tmp_path/'p', 'whole'):
+            (tmp_path/'p').mkdir(); (tmp_path/'p/thesis.txt').write_text('mine')
+    assert [o.name for o in tmp_path.iterdir()] == ['p'] and (tmp_path/'p/thesis.txt').read_text() == 'mine'
+
+
+def test_namespace_package_is_a_taken_name(tmp_path, monkeypatch):
+    (tmp_path/'site/spaced/inner').mkdir(parents=True)
+    monkeypatch.syspath_prepend(str(tmp_path/'site'))
+    with pytest.raises(RecipeError, match='the name is taken: import spaced gives'): version(tmp_path/'p', 1, 'spaced')
+    monkeypatch.chdir(tmp_path/'site')
+    version(tmp_path/'q', 1, 'spaced') # a mere folder where one stands
+
+
+def test_sweep_takes_only_its_own(tmp_path):
+    "Whatever characters a name has, and whatever lies beside it"
+    for o in ('.p[12].0123abcd.export', '.p1.0123abcd.export', '.p[12].mine.export', '.p[12].x.0123abcd.export'): (tmp_path/o).mkdir()
+    version(tmp_path/'p[12]', 1)
+    assert {o.name for o in tmp_path.iterdir()} == {'p[12]', '.p1.0123abcd.export', '.p[12].mine.export', '.p[12].x.0123abcd.export'}
+
+
+def test_dry_run_sees_what_would_refuse(tmp_path, monkeypatch):
+    "A target that is read-only, or in which one stands"
+    version(tmp_path/'p', 1)
+    for o in ('p', 'p/whole'):
+        monkeypatch.chdir(tmp_path/o)
+        for dry in (True, False):
+            with pytest.raises(StoreError, match='stand outside of it'):
+                with staged('.' if o == 'p' else '..', 'whole', dry): pass
+    monkeypatch.chdir(tmp_path)
+    (tmp_path/'p').chmod(0o555)
+    with pytest.raises(StoreError, match='read-only'):
+        with staged(tmp_path/'p', 'whole', True): pass
+    (tmp_path/'p').chmod(0o755)
