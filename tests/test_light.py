@@ -358,6 +358,39 @@ def test_the_command(table, photos, tmp_path):
     assert list(pd.read_csv(io.StringIO(call(photos[2], photos[0].recipe.data.path).stdout)))[:2] == ['item', 'label']
 
 
+# Thresholds of groups
+
+@given(st.one_of(st.lists(st.one_of(st.none(), st.sampled_from([' a', 'a', 'b  c', 'b c', '1', '1.0', 'nan', ' ', '(missing)', 'f', ' f ']), st.text(max_size=4)), min_size=1, max_size=12),
+    st.lists(st.one_of(st.none(), st.sampled_from([0., 1., 2., float('nan')])), min_size=1, max_size=9), st.lists(st.booleans(), min_size=1, max_size=5)))
+@QUICK
+def test_a_cell_finds_the_group_that_the_learner_put_it_in(cells):
+    "Every group has a threshold of its own here; a blank cell is missing, as every reader takes it"
+    from tlnb.groups import MISSING, group_names
+    names = [MISSING if isinstance(c, str) and not c.strip() else n for c,n in zip(cells, group_names(cells))]
+    assert [shared.group_of(o, set(names)) for o in cells] == names
+
+
+def test_thresholds_of_groups(tmp_path, monkeypatch):
+    "The package judges each judged row by the threshold by which the learner does, a missing attribute among them; it has to be given, in whatever spelling"
+    import tlnb.parity
+    hostile().assign(k=lambda o: o.k.where(o.index % 9 > 0)).to_csv(tmp_path/'rows.csv', index=False)
+    data = load(Recipe.for_tabular(data=tmp_path/'rows.csv', target='income', sensitive=['job', 'k']))
+    fitted = untrained(data)
+    for i,(attribute,groups) in enumerate([('job', {'clerk': .999, 'Craft': .001}), ('job', {'clerk': .4, '(missing)': .999}), ('job', {'public service': .3, '(missing)': .001}), ('k', {'1': .001, '2': .999, '(missing)': .999})]):
+        names = data.groups[attribute].unique()
+        groups = {next(n for n in names if shared.group_of(k, {n}) == n): v for k,v in groups.items()}
+        folder = package(fitted, data, tmp_path/f'm{i}', dict(attribute=attribute, positive='low', groups=groups, other=.5))
+        found = tlnb.parity.parity(fitted, data, folder)
+        assert found['label_agreement'] == 1 and '(missing)' in data.groups[attribute].iloc[data.judged].tolist()
+    model = model_of(tmp_path/'m0')
+    row = data.frame.iloc[0].to_dict()
+    p = model.predict_proba(row)[0, model.classes.index('low')]
+    model.thresholds = dict(attribute='job', positive='low', groups={'clerk': p + 1e-3, '(missing)': p - 1e-3}, other=p + 1e-3)
+    monkeypatch.setattr(model, '_scores', lambda batch: np.array([[1 - p, p] if model.classes[1] == 'low' else [p, 1 - p]]))
+    assert {model.predict({**row, 'job': o})['label'] for o in (None, np.nan, ' ', pd.NA, pd.NaT)} == {'low'} and {model.predict({**row, 'job': o})['label'] for o in (' clerk ', 'pilot')} == {'high'}
+    with pytest.raises(ValueError, match="the threshold depends on 'job'"): model.predict({k: v for k,v in row.items() if k != 'job'})
+
+
 # Drift
 
 def test_no_false_alarm(table):

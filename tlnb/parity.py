@@ -13,6 +13,8 @@ import numpy as np
 
 from .dataset import protocol
 from .errors import GateError
+from .groups import MISSING
+from .thresholds import said_by
 
 # %% ../nbs/43_parity.ipynb #8dc6acae
 BLOCKED = 'torch', 'torchvision', 'timm', 'fastai', 'fastcore', 'tlnb', 'pandas', 'sklearn', 'scipy', 'safetensors'
@@ -50,7 +52,8 @@ def package_says(
 
 def _kept(item, path):
     "An item that JSON can hold: a picture in memory goes to a file"
-    if isinstance(item, (str, dict)): return item
+    if isinstance(item, dict): return {**item, 'path': _kept(item['path'], path)} if hasattr(item.get('path'), '__array_interface__') else item
+    if isinstance(item, str): return item
     from tlnb.vision.picture import open_picture
     open_picture(item).save(path)
     return str(path)
@@ -65,7 +68,7 @@ def parity(
     fitted = run if hasattr(run, 'prep') else run.fitted()
     attribute = _attribute(folder, dataset)
     right,items = fitted.score(dataset.frame.iloc[dataset.judged]), protocol('exporter', dataset.modality).items(dataset, dataset.judged)
-    if attribute: items = [{**(o if isinstance(o, dict) else {'path': o}), attribute[0]: a} for o,a in zip(items, attribute[1])]
+    if attribute: items = _told(items, attribute, 'text' if dataset.modality == 'text' else 'path')
     found,answers = package_says(folder, items)
     form = getattr(fitted.prep, 'target', None) or {}
     if found.shape != right.shape: raise GateError('the package answers in another shape', f'{found.shape} instead of {right.shape}', 'export again')
@@ -79,10 +82,16 @@ def _attribute(folder, dataset)->tuple|None:
     name = (_thresholds(folder) or {}).get('attribute')
     return (name, (dataset.groups if name in dataset.groups else dataset.frame)[name].iloc[dataset.judged].astype(str).tolist()) if name else None
 
+def _told(items, attribute, key)->list:
+    "Each item with the attribute as its own row has it; where the rows do not hold it, by the name of its group"
+    name,names = attribute
+    rows = [o if isinstance(o, dict) else {key: o} for o in items]
+    return [o if name in o else {**o, name: None if a == MISSING else a} for o,a in zip(rows, names)]
+
 def _agreement(fitted, folder, right, answers, attribute)->float:
     "Share of the rows for which the package says what the learner says; numbers agree within a thousandth of a standard deviation"
-    from tlnb.light import decided
     classes = fitted.classes
     if fitted.task == 'regression': return float(np.mean(np.abs(np.array(answers) - right[:, 0]) <= 1e-3*fitted.prep.target['std']))
     if fitted.task == 'multilabel': return float(np.mean([[c for c,o in zip(classes, p) if o > .5] == a for p,a in zip(right, answers)]))
-    return float(np.mean(np.array(answers) == np.array(classes)[decided(right, classes, _thresholds(folder), attribute and attribute[1])]))
+    said = said_by(right, _thresholds(folder), attribute[1], classes) if attribute else right.argmax(1)
+    return float(np.mean(np.array(answers) == np.array(classes)[said]))

@@ -174,7 +174,7 @@ def _encode(self, batch)->dict:
 
 def _column(self, batch, name):
     "What the items say beside their text; None where one says nothing"
-    return [o.get(name) if isinstance(o, dict) else None for o in batch]
+    return [o[name] for o in batch] if all(isinstance(o, dict) and name in o for o in batch) else None
 
 def _views(self, x:dict): return [x]
 
