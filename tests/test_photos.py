@@ -19,9 +19,9 @@ def test_feature_extraction(photos, data_dir, tmp_path, arch):
     from tlnb.evaluate import evaluate
     file, floor = FLOOR[arch]
     run = adapt(photos(source=str(data_dir/'weights'/file), arch=arch, strategy='feature_extraction', run_seeds=3, transfer_labels_needed=False), folder=tmp_path/'run')
-    j = evaluate(run)
+    j = evaluate(run, baselines=('from_scratch',))
     assert j.arms['feature_extraction']['value'] >= floor
-    assert j.transfer['verdict'] == 'helped' and j.transfer['interval'][0] > 0
+    assert j.transfer['versus'] == 'from_scratch' and j.transfer['verdict'] == 'helped' and j.transfer['interval'][0] > 0
 
 def blank(folder):
     "A network that has learned nothing, as a source"
