@@ -83,3 +83,22 @@ def test_dry_run_sees_what_would_refuse(tmp_path, monkeypatch):
     with pytest.raises(StoreError, match='read-only'):
         with staged(tmp_path/'p', 'whole', True): pass
     (tmp_path/'p').chmod(0o755)
+
+
+def test_the_notebook_that_a_person_edits(tmp_path):
+    "Of `tlnb run`'s output folder the notebook itself is taken, not its copy in the run; where its recipe is another one, that is said"
+    import nbformat
+    from nbformat.v4 import new_code_cell as code, new_markdown_cell as text, new_notebook
+    from tlnb.finished import _notebook_of
+    from tlnb.recipe import Recipe
+    recipe = Recipe.for_tabular(data='people.csv', target='bought')
+    at = tmp_path/'out/run'
+    at.mkdir(parents=True)
+    def write(path, said, o=recipe): nbformat.write(new_notebook(cells=[code(o.to_cell()), text(said)]), path)
+    run = SimpleNamespace(folder=SimpleNamespace(path=at, meta=dict(base=str(tmp_path))), recipe=recipe)
+    write(at/'notebook.ipynb', 'as it ran')
+    assert _notebook_of(run).cells[1].source == 'as it ran'
+    write(tmp_path/'out/notebook.ipynb', 'edited')
+    assert _notebook_of(run).cells[1].source == 'edited'
+    write(tmp_path/'out/notebook.ipynb', 'edited', Recipe.for_tabular(data='people.csv', target='bought', train_epochs=9))
+    with pytest.raises(RecipeError, match='the recipe was changed since the notebook was run'): _notebook_of(run)

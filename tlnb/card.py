@@ -6,7 +6,7 @@
 __all__ = ['TITLES', 'asked', 'said_in', 'card_text', 'open_parts', 'Card', 'card']
 
 # %% ../nbs/40_card.ipynb #7d9708e4
-import re
+import html, re
 from pathlib import Path
 
 from .judgement import NOTE, labels_words, verdict_words, words
@@ -15,6 +15,13 @@ from .store import RunFolder, atomic_write
 
 # %% ../nbs/40_card.ipynb #63fe4256
 _ASK = '*To be written by a person:*'
+_LATER = {'todo', 'tbd', 'tba', 'tbc', 'fixme', 'xxx', 'wip', 'placeholder'}
+
+def _answered(text)->str:
+    "What a person wrote: the paragraph that asks is no answer, and may be left standing above one; '' where nothing is to be read in it, or that it is to come later"
+    text = re.sub(rf'^{re.escape(_ASK)}.*?(\n\s*\n|\Z)', '', text.strip(), flags=re.S).strip()
+    read = html.unescape(re.sub(r'<!--.*?(-->|\Z)|<[^<>]*>', ' ', text, flags=re.S))
+    return text if set(re.findall(r'[^\W_]+', read.casefold())) - _LATER else ''
 
 def asked(
     name:str,     # Name of the part
@@ -25,7 +32,7 @@ def asked(
     "A part for a person to write, or what was written"
     start,end = f'<!-- person: {name} -->',f'<!-- end: {name} -->'
     found = re.search(f'{re.escape(start)}\n(.*?)\n{re.escape(end)}', before, re.DOTALL)
-    text = said.strip() or (found[1] if found and found[1].strip() and not found[1].startswith(_ASK) else f'{_ASK} {question}')
+    text = _answered(said) or _answered(found[1] if found else '') or f'{_ASK} {question}'
     return f'{start}\n{text}\n{end}'
 
 # %% ../nbs/40_card.ipynb #830731cc
@@ -42,12 +49,8 @@ def said_in(
             if head := re.match(r'#{1,6}\s+(.+?)\s*$', line): part = names.get(head[1].lower().rstrip('.:'))
             elif part: found.setdefault(part, []).append(line)
         if part: found.setdefault(part, []).append('')
-    texts = {k: _answered('\n'.join(v).strip()) for k,v in found.items()}
+    texts = {k: _answered('\n'.join(v)) for k,v in found.items()}
     return {k: v for k,v in texts.items() if v}
-
-def _answered(text)->str:
-    "What a person wrote: the paragraph that asks is no answer, and may be left standing above one"
-    return re.sub(rf'^{re.escape(_ASK)}.*?(\n\s*\n|\Z)', '', text, flags=re.S).strip()
 
 # %% ../nbs/40_card.ipynb #08ce753b
 def _cell(o):
@@ -170,7 +173,7 @@ def open_parts(
     text:str, # A card, in Markdown
 )->list[str]:
     "Names of the parts that a person has yet to write"
-    return re.findall(rf'<!-- person: (\w+) -->\n{re.escape(_ASK)}', text)
+    return [k for k,said in re.findall(r'<!-- person: (\w+) -->\n(.*?)<!-- end: \1 -->', text, re.S) if not _answered(said)]
 
 class Card:
     "The card of a run."

@@ -52,8 +52,11 @@ def _notebook_of(run)->nbformat.NotebookNode:
     "Notebook that made a run; the template with the run's recipe where none is found"
     at,base = run.folder.path,Path(run.folder.meta['base'])
     asked = Path(os.environ.get('JPY_SESSION_NAME', '')) # Jupyter says so in a kernel that it starts for a notebook
-    for path in (at/'notebook.ipynb', at.parent/'notebook.ipynb', asked):
-        if path.suffix == '.ipynb' and path.is_file() and _agrees(nb := _read(path), run): return nb
+    outside = at.parent/'notebook.ipynb' # the one that a person edits; the run folder's is a copy of it
+    for path in (outside, at/'notebook.ipynb', asked):
+        if path.suffix != '.ipynb' or not path.is_file(): continue
+        if _agrees(nb := _read(path), run): return nb
+        if path == outside and (at/'notebook.ipynb').is_file(): raise RecipeError('the recipe was changed since the notebook was run', path, 'run the notebook again, or give the notebook that is meant')
     for path in sorted(base.glob('*.ipynb')) if base.is_dir() else []:
         with suppress(RecipeError): # no notebook of ours
             if _agrees(nb := _read(path), run) and at in (o.absolute() for o in _shown(nb)): return nb
