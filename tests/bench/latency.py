@@ -2,7 +2,7 @@
 
 python tests/bench/latency.py   (some minutes; prints a table; exit 1 where an aim is missed)
 
-Aims: one item at least 50 times as fast as `learn.predict` for tables, 5 times for pictures. The models are trained and exported here, from the shipped sources; with TLNB_TEST_DATA also a SqueezeNet of torchvision
+Aims: one item at least 50 times as fast as `learn.predict` for tables, 5 times for pictures and texts. The models are trained and exported here, from the shipped sources; with TLNB_TEST_DATA also a SqueezeNet of torchvision
 at 224 pixels, on photos. Times are those of this machine as loaded as it is; the ratio is what counts, so both sides take turns."""
 import json, os, subprocess, sys, tempfile, time, warnings
 from pathlib import Path
@@ -11,7 +11,8 @@ import numpy as np
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT/'tests')]
-AIMS = dict(tabular=50, vision=5)
+AIMS = dict(tabular=50, vision=5, text=5)
+ONE = dict(vision='path', text='text')  # column of what is one item
 
 PACKAGE = '''import json, sys
 from importlib import import_module
@@ -23,7 +24,7 @@ sys.path.insert(0, sys.argv[1])
 import pandas as pd
 from tlnb.adapt import Run
 item = json.loads(sys.argv[3])
-Run.load(sys.argv[2]).predict(pd.DataFrame([item if isinstance(item, dict) else {'path': item}]))
+Run.load(sys.argv[2]).predict(pd.DataFrame([item if isinstance(item, dict) else {sys.argv[4]: item}]))
 '''
 
 
@@ -73,6 +74,19 @@ def picture_learner(run, place):
     return Learner(dls, fitted.model, loss_func=CrossEntropyLossFlat()), made[0], made[0]
 
 
+def text_learner(run, place):
+    "fastai's own pipeline and loaders around the same trained network and tokenizer"
+    from fastai.text.all import Categorize, CrossEntropyLossFlat, Datasets, Learner, TensorText, Transform, pad_input
+    from torch import tensor
+    data,fitted = run.dataset,run.fitted()
+    class Numbers(Transform):
+        def encodes(self, o:str): return TensorText(tensor(fitted.prep.encode(dict(text=[o]))[0]))
+    label = {data.frame['text'].iloc[k]: data.classes[data.y[k]] for k in data.train[:64]}
+    texts = list(label)
+    sets = Datasets(texts, [[Numbers()], [lambda o: label[o], Categorize()]], splits=[list(range(48)), list(range(48, len(texts)))])
+    return Learner(sets.dataloaders(bs=16, before_batch=lambda b: pad_input(b, pad_idx=fitted.prep.pad), num_workers=0), fitted.model, loss_func=CrossEntropyLossFlat()), texts[0], texts[0]
+
+
 def row(what, recipe, place):
     "One line of the table; whether the aim is reached"
     from importlib import import_module
@@ -81,11 +95,11 @@ def row(what, recipe, place):
     from tlnb.export import export
     made = export(ran(place, recipe), name=f'latency-{place.name}', to=place/'project')
     run,name = Run.load(place/'run'),f'latency_{place.name}'
-    learn,theirs,item = table_learner(run) if recipe.modality == 'tabular' else picture_learner(run, place)
+    learn,theirs,item = table_learner(run) if recipe.modality == 'tabular' else dict(vision=picture_learner, text=text_learner)[recipe.modality](run, place)
     sys.path.insert(0, str(made.folder))
     model = import_module(name).model
     with learn.no_bar(), learn.no_logging(): package,predict = turns(lambda: model.predict(item), lambda: learn.predict(theirs))
-    start = cold(PACKAGE, made.folder, name, json.dumps(item)),cold(LEARNER, ROOT, place/'run', json.dumps(item))
+    start = cold(PACKAGE, made.folder, name, json.dumps(item)),cold(LEARNER, ROOT, place/'run', json.dumps(item), ONE.get(recipe.modality, ''))
     ratio,aim = predict/package,AIMS[recipe.modality]
     print(f'{what:34} wheel {made.size_bytes/1e6:5.2f} MB   cold start {start[0]:5.2f} s, learner {start[1]:6.2f} s ({start[1]/start[0]:.0f} x)   one item {package*1e3:7.3f} ms, learn.predict {predict*1e3:7.2f} ms: '
         f"{ratio:.0f} x (aim {aim}: {'reached' if ratio >= aim else 'MISSED'})", flush=True)
@@ -97,7 +111,8 @@ def main():
     from tlnb.recipe import Recipe
     quick = dict(run_seeds=1, run_jobs=1, train_epochs=3, transfer_baselines='majority', transfer_labels_needed=False)
     kinds = [('table: loans', Recipe.for_tabular(data='loans', target='defaulted', source='loans', strategy='fine_tuning', **quick)),
-        ('pictures: parts, tiny at 64', Recipe.for_vision(data='parts', source='parts', strategy='feature_extraction', **quick))]
+        ('pictures: parts, tiny at 64', Recipe.for_vision(data='parts', source='parts', strategy='feature_extraction', **quick)),
+        ('texts: tickets, tiny', Recipe.for_text(data='tickets', source='tickets', strategy='feature_extraction', **quick))]
     if there := os.environ.get('TLNB_TEST_DATA'):
         kinds.append(('photos: squeezenet1_0 at 224', Recipe.for_vision(data=f'{there}/catsdogs', source=f'{there}/weights/squeezenet1_0_deepcompression.pth', arch='squeezenet1_0', strategy='feature_extraction', **quick)))
     with tempfile.TemporaryDirectory() as at: return 0 if all([row(what, recipe, Path(at)/f'k{i}') for i,(what, recipe) in enumerate(kinds)]) else 1

@@ -16,6 +16,7 @@ from . import light
 SAMPLE = 2000  # training texts that the reference is made from
 DRAWN = 12     # pieces of a text made at random
 
+# %% ../../nbs/text/42_exporter.ipynb #469c213d
 class TextExporter:
     "What a package for texts is made of."
     name,light,requires = 'text',Path(light.__file__),['numpy>=1.26', 'tokenizers>=0.21']

@@ -39,6 +39,7 @@ def _names(texts)->list:
         out.append(o if seen[o] == 1 else f'{o} ({seen[o]})')
     return out
 
+# %% ../../nbs/text/30_masker.ipynb #e81d7e62
 class WordTree:
     "seed -> linkage of features: what stands together is shown and hidden together first."
     def __init__(self, n, ends=()): self.places = np.arange(n) + 2.*np.searchsorted(ends, np.arange(n))
