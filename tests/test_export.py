@@ -317,6 +317,12 @@ def test_second_version(table, tmp_path):
     assert {o.split()[-1] for o in git(to, 'status', '--porcelain').splitlines()} == {'LICENSE', 'who_buys/__init__.py', 'notes.txt'}
     assert sorted(o.name for o in (to/'dist').iterdir()) == ['who_buys-0.1.0-py3-none-any.whl', 'who_buys-0.2.0-py3-none-any.whl']
     assert [o.name for o in tmp_path.iterdir() if o.name.startswith('.')] == []
+    assert 'not committed, so that the commit and tag of 0.2.0 do not hold the change: ' in ' '.join(second.notes) and not any('README' in o for o in second.notes)
+    (to/'README.md').write_text((to/'README.md').read_text() + 'By hand.')
+    git(to, 'add', '.'); git(to, 'commit', '--quiet', '-m', 'by hand')
+    third = export(later, name='who-buys', to=to)
+    assert 'README.md; move it away' in ' '.join(third.notes) and 'not committed' not in ' '.join(third.notes)
+    assert git(to, 'show', 'v0.3.0:who_buys/__init__.py') == (to/'who_buys/__init__.py').read_text().strip() and git(to, 'status', '--porcelain') == ''
     both = compare(first.wheel, second.wheel)
     assert not both.same_data and 'train.epochs' in str(both.to_dict()['recipe'])
 

@@ -102,3 +102,44 @@ def test_the_notebook_that_a_person_edits(tmp_path):
     assert _notebook_of(run).cells[1].source == 'edited'
     write(tmp_path/'out/notebook.ipynb', 'edited', Recipe.for_tabular(data='people.csv', target='bought', train_epochs=9))
     with pytest.raises(RecipeError, match='the recipe was changed since the notebook was run'): _notebook_of(run)
+
+
+def git(folder, *args):
+    import subprocess
+    return subprocess.run(['git', '-C', str(folder), *args], check=True, capture_output=True, text=True).stdout.strip()
+
+
+@pytest.fixture
+def author(monkeypatch):
+    for k in ('GIT_AUTHOR', 'GIT_COMMITTER'): monkeypatch.setenv(f'{k}_NAME', 'A'); monkeypatch.setenv(f'{k}_EMAIL', 'a@example.org')
+
+
+@pytest.mark.parametrize('kind', ['worktree', 'submodule'])
+def test_repository_whose_git_is_a_file(tmp_path, author, kind):
+    "A worktree or a submodule is a repository too; the copy is committed from, and nothing where the project was changed meanwhile"
+    from tlnb.git import git_commit, git_ready
+    for o in ('main', 'other'):
+        (tmp_path/o).mkdir(); git(tmp_path/o, 'init', '--quiet'); git(tmp_path/o, 'commit', '--quiet', '--allow-empty', '-m', 'begun')
+    if kind == 'worktree': git(tmp_path/'main', 'worktree', 'add', '--quiet', '../p', '-b', 'mine'); to = tmp_path/'p'
+    else: git(tmp_path/'main', '-c', 'protocol.file.allow=always', 'submodule', 'add', '--quiet', str(tmp_path/'other'), 'p'); to = tmp_path/'main/p'
+    assert (to/'.git').is_file() and git_ready(to, 'v0.1.0')
+    def commit(k, meanwhile=lambda: None):
+        with staged(to, 'whole') as p:
+            p.write('whole/__init__.py', f'__version__ = "0.{k}.0"\n'); p.finish({})
+            meanwhile()
+            p.check(); git_commit(p.folder, ['whole/__init__.py', '.tlnb.json'], f'whole 0.{k}.0', f'v0.{k}.0')
+    commit(1)
+    assert git(to, 'status', '--porcelain') == '' and git(to, 'tag') == 'v0.1.0' and git(to, 'show', 'HEAD:whole/__init__.py') == '__version__ = "0.1.0"'
+    with pytest.raises(ExportError, match='was changed'): commit(2, lambda: (to/'notes.txt').write_text('mine'))
+    assert git(to, 'tag') == 'v0.1.0' and git(to, 'log', '--format=%s').splitlines()[0] == 'whole 0.1.0' and git(to, 'status', '--porcelain') == '?? notes.txt'
+
+
+def test_looking_at_a_repository_changes_nothing(tmp_path, author):
+    "What an export asks of git leaves the index as it is, so that the export does not take itself for a person"
+    from tlnb.git import git_left
+    from tlnb.project import _state
+    version(tmp_path/'p', 1)
+    git(tmp_path/'p', 'init', '--quiet'); git(tmp_path/'p', 'add', '.'); git(tmp_path/'p', 'commit', '--quiet', '-m', 'a')
+    os.utime(tmp_path/'p/whole/__init__.py', (1, 1))
+    before = _state(tmp_path/'p')
+    assert git_left(tmp_path/'p', ['whole/__init__.py', '.tlnb.json']) == [] and _state(tmp_path/'p') == before

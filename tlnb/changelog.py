@@ -21,10 +21,11 @@ def changes(
     lines = []
     if old['fingerprint'] != new['fingerprint']:
         lines.append(f"Data: other rows or another target (sha256 {step(old['fingerprint'], new['fingerprint'])}); {step(old['rows'], new['rows'])} training rows.")
-    keys = [k for k in dict.fromkeys([*old['recipe'], *new['recipe']]) if old['recipe'].get(k) != new['recipe'].get(k)]
+    def seen(a, b): return a != b and _short(a) != _short(b) # what prints the same is no news
+    keys = [k for k in dict.fromkeys([*old['recipe'], *new['recipe']]) if seen(old['recipe'].get(k), new['recipe'].get(k))]
     lines += [f"Recipe: `{k}` {step(old['recipe'].get(k), new['recipe'].get(k))}." for k in keys]
     if old['arm'] != new['arm']: lines.append(f"The model is of another arm: {step(old['arm'], new['arm'])}.")
-    both = [k for k in new['scores'] if k in old['scores'] and old['scores'][k] != new['scores'][k]]
+    both = [k for k in new['scores'] if k in old['scores'] and seen(old['scores'][k], new['scores'][k])]
     lines += [f"Score: {k.replace('_', ' ')} {step(old['scores'][k], new['scores'][k])}." for k in both]
     lines += [f"{what}: {step(old[k], new[k])}." for k,what in (('verdict', 'Transfer'), ('bias', 'Bias check')) if old[k] != new[k]]
     return lines or ['Nothing that a run records: the same data, recipe and scores.']

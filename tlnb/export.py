@@ -18,7 +18,7 @@ from .changelog import changes, entry, with_entry
 from .dataset import protocol
 from .errors import ExportError, GateError, SourceError, StoreError, TlnbError
 from .finished import HEAVY, clean, exported, found, needs
-from .git import git_commit, git_ready
+from .git import git_commit, git_left, git_ready
 from .judgement import arms_label
 from .package import Package
 from .pictures import plot_arms
@@ -314,6 +314,12 @@ def _note(run, package):
             if run.folder.path.name == 'run' and (run.folder.path.parent/o).is_file(): atomic_write(run.folder.path.parent/o, run.folder.file(o).read_bytes())
     except TlnbError as e: package.notes.append(f'the run folder does not say that this package was made: {e}')
 
+def _kept_notes(p, left, version)->list:
+    "What it means that a person changed a file"
+    made = [o for o in p.kept if o == 'README.md' or o.startswith(f'{p.module}/') and o != f'{p.module}/__init__.py']
+    return [*([f"changed by hand and kept as it was, so that it does not say what {version} says: {', '.join(made)}; move it away to have it written anew"] if made else []),
+        *([f"changed by hand and not committed, so that the commit and tag of {version} do not hold the change: {', '.join(left)}"] if left else [])]
+
 def _notes(p, target, nb, repository, why)->list:
     heavy = [o for o in needs(exported(nb), p.module) if re.split('[>=]', o)[0] in HEAVY]
     return [*([f'{why}: the network runs in torch, which whoever installs the package has to ask for with [torch]'] if why else []),
@@ -347,7 +353,8 @@ def export(
         text = clean(nb, run, target/'nbs')
         parity,wheel,lines,why = _fill(p, run, nb, text, bump, reason, draft, licence, rows, say)
         files,size = _files(p, target),wheel.stat().st_size
-        if repository and not dry_run: git_commit(p.folder, [o['path'] for o in files if o['status'] != 'kept'] , f'{name} {version}', '' if draft else f'v{version}')
-    made = Package(name, version, target, target/'dist'/wheel.name, size, parity, files, lines, _notes(p, target, nb, repository, why), 'torch' if why else '', dry_run)
+        left = git_left(target, p.kept) if repository else []
+        if repository and not dry_run: p.check(); git_commit(p.folder, [o['path'] for o in files if o['path'] not in left], f'{name} {version}', '' if draft else f'v{version}')
+    made = Package(name, version, target, target/'dist'/wheel.name, size, parity, files, lines, [*_kept_notes(p, left, version), *_notes(p, target, nb, repository, why)], 'torch' if why else '', dry_run)
     if not dry_run: _note(run, made)
     return made

@@ -86,6 +86,7 @@ class Project:
     written:dict = field(default_factory=dict) # path -> digest of what this export writes
     kept:list = field(default_factory=list)    # Paths that a person changed: they stay
     gone:list = field(default_factory=list)    # Paths that an earlier export wrote and this one does not
+    check:object = lambda: None                # Called before what cannot be taken back: `ExportError` where the folder was changed since it was copied
 
     def read(self, path, default=b'')->bytes: return f.read_bytes() if (f := self.folder/path).is_file() else default
 
@@ -232,8 +233,8 @@ def staged(
         stage,before = Path(tempfile.mkdtemp(prefix='tlnb-')) if dry else _make_stage(target), _state(target)
         try:
             if target.is_dir(): _copy(target, stage, module)
-            yield Project(stage, name, module, state)
-            if not dry: _unchanged(target, before); _take_place(stage, target)
+            yield (p := Project(stage, name, module, state, check=lambda: _unchanged(target, before)))
+            if not dry: p.check(); _take_place(stage, target)
         finally: shutil.rmtree(stage, ignore_errors=True)
 
 def _replaceable(target):
