@@ -358,6 +358,48 @@ def test_the_command(table, photos, tmp_path):
     assert list(pd.read_csv(io.StringIO(call(photos[2], photos[0].recipe.data.path).stdout)))[:2] == ['item', 'label']
 
 
+# What is asked
+
+def test_rows_in_every_form_of_pandas(table):
+    "A row of a frame, a list of them, columns in a dict: each as the frame itself"
+    data,_,folder = table
+    model,frame = model_of(folder), data.frame.iloc[:4]
+    right = model.predict(frame)
+    assert model.predict(frame.iloc[0]) == right[0] and model.predict([frame.iloc[i] for i in range(4)]) == right and model.predict(frame.iloc[0].to_dict()) == right[0]
+    for made in (dict(frame.items()), {k: v.array for k,v in frame.items()}, {k: v.to_numpy() for k,v in frame.items()}, {k: tuple(v) for k,v in frame.items()}, {k: pd.Index(v) for k,v in frame.items()}):
+        assert model.predict(made) == right and len(model.predict_proba(made)) == 4
+    assert model.predict(frame[:0]) == [] and model.predict([]) == []
+
+
+@pytest.mark.parametrize('items, said', [(None, 'no rows: a NoneType; give a row as a dict'), (3, 'no rows: a int'), (2.5, 'no rows: a float'), ([None], 'not a row: item 0 is a NoneType'), ([{'age': 3}, 4], 'not a row: item 1 is a int'),
+    ({'age': [1, 2, 3], 'k': [1, 2]}, "columns of different lengths: 'age' has 3 rows, 'k' has 2"), ({'age': pd.Series([1, 2]), 'k': 1}, "columns of different lengths: 'k' is a single value"),
+    (pd.DataFrame([[1, 2]], columns=['age', 'age']), "two columns have the same name: 'age'"), (pd.Series([1, 2], index=['age', 'age']), "two columns have the same name: 'age'"),
+    (['text'], 'not a row: item 0 is a str'), (np.zeros((2, 2)), 'not a row: item 0 is a ndarray'), ([pd.DataFrame({'age': [1]})], 'not a row: item 0 is a DataFrame')], ids=lambda o: type(o).__name__)
+def test_what_is_no_row_is_one_line(table, items, said):
+    model = model_of(table[2])
+    for ask in (model.predict, model.predict_proba, model.check):
+        with pytest.raises(ValueError) as e: ask(items)
+        assert str(e.value).startswith(said) and '\n' not in str(e.value)
+
+
+@pytest.mark.parametrize('text, said', [('age,k\n', 'no rows: '), ('age,k,age\n1,2,3\n', "two columns have the same name: 'age'")])
+def test_files_without_rows_or_with_a_name_twice(table, tmp_path, text, said):
+    (tmp_path/'f.csv').write_text(text)
+    with pytest.raises(ValueError, match=said): model_of(table[2]).predict(tmp_path/'f.csv')
+
+
+def test_pictures_in_every_form_of_pandas(photos):
+    data,_,folder = photos
+    model,frame = model_of(folder), data.frame[['path']].iloc[:3].assign(sex='f')
+    right = model.predict(list(frame.path))
+    assert model.predict(frame.iloc[0]) == right[0] and model.inputs.column([frame.iloc[0].to_dict()], 'sex') == ['f'] and model.inputs.column([frame.path.iloc[0]], 'sex') is None
+    for items in (frame, frame.path, [frame.iloc[i] for i in range(3)], dict(frame.items()), dict(path=frame.path.to_numpy())): assert model.predict(items) == right
+    for items,said in ((None, 'no pictures: a NoneType'), (3, 'no pictures: a int'), ([None], 'not a picture: a NoneType'), ({'path': list(frame.path), 'sex': ['f']}, 'columns of different lengths'), ({'path': list(frame.path), 'sex': 'f'}, 'columns of different lengths'),
+            (frame.rename(columns=dict(sex='path')), 'two columns have the same name'), (frame[['sex']], 'no column path')):
+        with pytest.raises(ValueError) as e: model.predict(items)
+        assert str(e.value).startswith(said) and '\n' not in str(e.value)
+
+
 # Thresholds of groups
 
 @given(st.one_of(st.lists(st.one_of(st.none(), st.sampled_from([' a', 'a', 'b  c', 'b c', '1', '1.0', 'nan', ' ', '(missing)', 'f', ' f ']), st.text(max_size=4)), min_size=1, max_size=12),

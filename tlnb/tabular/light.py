@@ -162,7 +162,8 @@ def read_file(
     rows = [o for o in csv.reader(io.StringIO(text), delimiter=d, skipinitialspace=True) if len(o) > 1 or o and o[0].strip()]
     odd = next((i for i,o in enumerate(rows) if len(o) != len(rows[0])), None)
     if odd is not None: raise ValueError(f'a row has another number of fields: {path}, row {odd} has {len(rows[odd])}, the header {len(rows[0])}')
-    names = [' '.join(o.split()) for o in rows[0]]
+    names = _distinct(' '.join(o.split()) for o in rows[0])
+    if len(rows) == 1: raise ValueError(f'no rows: {path} has a header and nothing below it')
     return {n: _cells([o[i] for o in rows[1:]], missing, d != ',') for i,n in enumerate(names)}
 
 def _cells(cells, missing, comma)->list:
@@ -196,11 +197,36 @@ def _parquet(data, path)->dict:
         return {' '.join(n.split()): cells(table[n]) for n in table.column_names}
     except Exception as e: raise ValueError(f'broken Parquet: {path} ({str(e)[:80]})') from None
 
+# %% ../../nbs/tabular/10_light.ipynb #b1b97da3
+def _distinct(names)->list:
+    names = list(names)
+    if twice := [o for i,o in enumerate(names) if o in names[:i]]: raise ValueError(f'two columns have the same name: {twice[0]!r}; rename one of them')
+    return names
+
+def _row(o, where)->dict:
+    "A row, a dict or a pandas Series, as a dict"
+    if isinstance(o, dict): return o
+    if not hasattr(o, 'keys') or hasattr(o, 'columns'): raise ValueError(f'not a row: {where} is a {type(o).__name__}; give each row as a dict of column and value')
+    return dict(zip(_distinct(o.keys()), o.tolist() if hasattr(o, 'tolist') else (o[k] for k in o.keys())))
+
+def _is_column(o)->bool: return hasattr(o, '__iter__') and not isinstance(o, (str, bytes, dict)) and getattr(o, 'ndim', 1) != 0
+
+def _listed(o, name)->list:
+    if not _is_column(o): raise ValueError(f'columns of different lengths: {name!r} is a single value; give a value for each row')
+    return o.tolist() if hasattr(o, 'tolist') else list(o)
+
+def _columns(items)->dict:
+    "Columns, in a data frame or a dict, as lists of one length"
+    found = {k: _listed(items[k], k) for k in _distinct(items.columns if hasattr(items, 'columns') else items)}
+    sizes = {k: len(v) for k,v in found.items()}
+    if len(set(sizes.values())) > 1:
+        (a, n), (b, m) = next(iter(sizes.items())), next((k, v) for k,v in sizes.items() if v != next(iter(sizes.values())))
+        raise ValueError(f'columns of different lengths: {a!r} has {n} rows, {b!r} has {m}; give a value for each row')
+    return found
+
 def to_columns(rows)->dict:
     "Rows, each a dict, as columns; a cell that a row lacks is missing"
-    rows = list(rows)
-    for i,o in enumerate(rows):
-        if not hasattr(o, 'get'): raise ValueError(f'not a row: item {i} is a {type(o).__name__}; give each row as a dict of column and value')
+    rows = [_row(o, f'item {i}') for i,o in enumerate(rows)]
     return {k: [o.get(k) for o in rows] for k in dict.fromkeys(k for o in rows for k in o)}
 
 # %% ../../nbs/tabular/10_light.ipynb #3e710660
@@ -218,14 +244,16 @@ class TableInputs:
 
     def one(self, items)->bool:
         "Whether this is one row and not several"
-        return hasattr(items, 'get') and not hasattr(items, 'columns') and not any(isinstance(o, (list, tuple, np.ndarray)) for o in items.values())
+        return hasattr(items, 'keys') and not hasattr(items, 'columns') and not (isinstance(items, dict) and any(map(_is_column, items.values())))
 
     def batches(self, items):
         "Columns of at most `step` rows each"
-        if self.one(items): yield {k: [v] for k,v in items.items()}; return
+        if self.one(items): yield {k: [v] for k,v in _row(items, 'it').items()}; return
         if isinstance(items, (str, os.PathLike)): items = read_file(items, self.missing)
-        if hasattr(items, 'columns'): items = {c: items[c].tolist() for c in items.columns}
-        if isinstance(items, dict):
+        if not hasattr(items, '__iter__') and not hasattr(items, 'columns') or isinstance(items, bytes):
+            raise ValueError(f'no rows: a {type(items).__name__}; give a row as a dict, several in a list or data frame, or the path of a file')
+        if hasattr(items, 'columns') or isinstance(items, dict):
+            items = _columns(items)
             n = len(next(iter(items.values()), []))
             for i in range(0, n, self.step): yield {k: v[i:i+self.step] for k,v in items.items()}
             return

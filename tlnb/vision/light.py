@@ -186,6 +186,22 @@ def _in_folder(folder):
 
 def _cell(item): return item.get('path') if isinstance(item, dict) else item
 
+def _is_row(o)->bool: return isinstance(o, dict) or hasattr(o, 'keys') and not hasattr(o, 'columns') and 'path' in o.keys() # a dict, or a row of pandas
+
+def _plain(item): return dict(item.items()) if _is_row(item) and not isinstance(item, dict) else item
+
+def _rows(items):
+    "Columns, in a data frame or a dict, as rows"
+    names = list(items)
+    if 'path' not in names: raise PictureError('no column path', f'{names[:5]}', 'give the paths of the pictures in a column called path')
+    if len(set(names)) < len(names): raise PictureError('two columns have the same name', f'{names[:5]}', 'rename one of them')
+    for k in names:
+        if isinstance(items[k], (str, bytes)) or not hasattr(items[k], '__len__'): raise PictureError('columns of different lengths', f'{k!r} is a single value', 'give a value for each picture')
+    sizes = {k: len(items[k]) for k in names}
+    if len(set(sizes.values())) > 1: raise PictureError('columns of different lengths', f'{sizes}', 'give a value for each picture')
+    return [dict(zip(names, o)) for o in zip(*(items[k] for k in names))]
+
+# %% ../../nbs/vision/10_light.ipynb #bbbded2b
 class PictureInputs:
     "Items of a package for pictures as inputs of its network."
     step = 64 # pictures at once
@@ -197,22 +213,22 @@ class PictureInputs:
     def one(self, items)->bool:
         "Whether this is one picture and not several"
         if isinstance(items, (str, os.PathLike)): return not os.path.isdir(os.path.expanduser(items))
-        if isinstance(items, dict): return isinstance(items.get('path'), (str, os.PathLike, Image.Image)) or getattr(items.get('path'), 'ndim', 0) >= 2
+        if _is_row(items): return isinstance(items.get('path'), (str, os.PathLike, Image.Image)) or getattr(items.get('path'), 'ndim', 0) >= 2
         return isinstance(items, Image.Image) or isinstance(items, np.ndarray) and items.dtype == np.uint8 and (items.ndim == 2 or items.ndim == 3 and items.shape[2] in (1, 3, 4))
 
     def each(self, items):
         "Paths, pictures or rows with a path, one after the other"
         if self.one(items): return [items]
         if isinstance(items, (str, os.PathLike)): return _in_folder(os.path.expanduser(items))
-        if not (hasattr(items, 'columns') or isinstance(items, dict)): return items
-        if 'path' not in items: raise PictureError('no column path', f'{list(items)[:5]}', 'give the paths of the pictures in a column called path')
-        return (dict(zip(items, o)) for o in zip(*(items[k] for k in items)))
+        if hasattr(items, 'columns') or isinstance(items, dict): return _rows(items)
+        if not hasattr(items, '__iter__') or isinstance(items, bytes): raise PictureError('no pictures', f'a {type(items).__name__}', 'give a path, a picture, a list of them, or a folder')
+        return items
 
     def batches(self, items):
         "Items in lists of `step`"
         part = []
         for o in self.each(items):
-            part.append(o)
+            part.append(_plain(o))
             if len(part) == self.step: yield part; part = []
         if part: yield part
 
