@@ -327,6 +327,7 @@ def _notes(p, target, nb, repository, why)->list:
         *([f"cells that are exported import {', '.join(heavy)}: the package is no longer light"] if heavy else []),
         *([] if repository or not target.is_dir() else ['the project is no git repository of its own: nothing was committed (git init makes it one)'])]
 
+# %% ../nbs/45_export.ipynb #c1b95d88
 def export(
     run,                  # `Run`, run folder, output folder of `tlnb run`, or notebook
     *,
