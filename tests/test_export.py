@@ -452,7 +452,7 @@ def test_half_a_replacement(tmp_path, monkeypatch):
         with staged(tmp_path/'p', 'whole') as p: p.write('whole/__init__.py', f'__version__ = "{version}"\n'); p.finish({})
     assert '0.2.0' in (tmp_path/'p/whole/__init__.py').read_text() and [o.name for o in tmp_path.iterdir()] == ['p']
     (tmp_path/'p').rename(tmp_path/'.p.old')
-    (tmp_path/'.p.0123.export').mkdir()
+    (tmp_path/'.p.01234567.export').mkdir()
     with pytest.raises(StoreError):
         with staged(tmp_path/'p', 'other'): pass
     assert [o.name for o in tmp_path.iterdir()] == ['p'] and '0.2.0' in (tmp_path/'p/whole/__init__.py').read_text()

@@ -143,3 +143,19 @@ def test_looking_at_a_repository_changes_nothing(tmp_path, author):
     os.utime(tmp_path/'p/whole/__init__.py', (1, 1))
     before = _state(tmp_path/'p')
     assert git_left(tmp_path/'p', ['whole/__init__.py', '.tlnb.json']) == [] and _state(tmp_path/'p') == before
+
+
+def test_thresholds_of_whole_numbers_with_gaps(monkeypatch):
+    "0 and 1 beside missing cells are groups, whatever type the column came in; ranges are not"
+    import numpy as np, pandas as pd
+    from tlnb.groups import group_names
+    from tlnb.thresholds import thresholds_of
+    rng = np.random.default_rng(0)
+    def run(cells, groups):
+        n = len(cells)
+        ds = SimpleNamespace(classes=['no', 'yes'], y=rng.integers(0, 2, n), groups=pd.DataFrame(dict(k=groups)), frame=pd.DataFrame(dict(k=cells)))
+        return SimpleNamespace(dataset=ds, best=('a', 0), predictions=lambda *_: dict(valid_rows=np.arange(n), valid=np.stack([p := rng.random(n), 1 - p], 1)), recipe=SimpleNamespace(bias=SimpleNamespace(limit=.1, min_group=20, strength=1)))
+    cells = np.array([0., 1., np.nan]*100)
+    for groups in (group_names(cells), np.array(['0', '1', '(missing)']*100)): assert set(thresholds_of(run(cells, groups))['groups']) == set(groups)
+    many = rng.random(300)
+    with pytest.raises(RecipeError, match='made into ranges'): thresholds_of(run(many, group_names(many)))

@@ -2074,6 +2074,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                    'tlnb.text.weights.open_source': ('text/weights.html#open_source', 'tlnb/text/weights.py'),
                                    'tlnb.text.weights.weights_of': ('text/weights.html#weights_of', 'tlnb/text/weights.py')},
             'tlnb.thresholds': { 'tlnb.thresholds._given': ('thresholds.html#_given', 'tlnb/thresholds.py'),
+                                 'tlnb.thresholds._is': ('thresholds.html#_is', 'tlnb/thresholds.py'),
                                  'tlnb.thresholds.at_rate': ('thresholds.html#at_rate', 'tlnb/thresholds.py'),
                                  'tlnb.thresholds.choose_thresholds': ('thresholds.html#choose_thresholds', 'tlnb/thresholds.py'),
                                  'tlnb.thresholds.fair_rate': ('thresholds.html#fair_rate', 'tlnb/thresholds.py'),

@@ -78,6 +78,11 @@ def said_by(
     return np.where(p[:,yes] >= limit, yes, 1 - yes)
 
 # %% ../nbs/31_thresholds.ipynb #c699202d
+def _is(cell, name)->bool:
+    "Is this the name of the group of this cell, and not a range in which it lies?"
+    try: return cell == name or float(cell) == float(name)
+    except ValueError: return False
+
 def thresholds_of(
     run, # `Run` with two classes and a sensitive column of categories
 )->dict:
@@ -88,7 +93,7 @@ def thresholds_of(
     if not ds.groups.shape[1]: no('no sensitive column is named', 'name it: sensitive=["..."]')
     column = str(ds.groups.columns[0])
     names = ds.groups[column].astype(str).to_numpy(dtype=object)
-    if column in ds.frame and not (ds.frame[column].astype(str).to_numpy() == names)[names != '(missing)'].all():
+    if column in ds.frame and not all(_is(a, b) for a,b in {*zip(ds.frame[column].astype(str), names)} if b != '(missing)'):
         no(f'the values of {column!r} were made into ranges', 'name a column of categories')
     arm,seed = run.best
     said = run.predictions(arm, seed)
