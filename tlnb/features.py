@@ -78,7 +78,7 @@ def head_learner(
     "A fastai `Learner` of one layer group on cached features"
     t,y = dataset.recipe.train,as_target(dataset.y, form)
     parts = [Banked(b, r, y[r]) for b,r in ((banks, fit_rows), (banks[:1], valid_rows))]
-    dls = DataLoaders(BatchLoader(parts[0], bs=t.batch_size or batch_size(len(fit_rows)), shuffle=True, seed=seed), BatchLoader(parts[1], bs=4096))
+    dls = DataLoaders(BatchLoader(parts[0], bs=t.batch_size or batch_size(len(fit_rows)), shuffle=True, seed=seed), BatchLoader(parts[1], bs=8192))
     net = head if hasattr(head, 'drop') else nn.Sequential(nn.Dropout(t.dropout), head)
     return Learner(dls, net, loss_func=loss_of(form), splitter=lambda m: [list(m.parameters())])
 

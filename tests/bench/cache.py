@@ -65,7 +65,7 @@ def memory(rows=100_000, width=1280):
     from tlnb.work import scaled
     with tempfile.TemporaryDirectory() as d:
         rng, y = np.random.default_rng(0), np.arange(rows) % 2
-        bank = Bank(range(rows), lambda r: rng.standard_normal((len(r), width), 'float32') + y[r, None], Path(d)/'bank', chunk=4096)
+        bank = Bank(range(rows), lambda r: rng.standard_normal((len(r), width), 'float32') + y[r, None].astype('float32'), Path(d)/'bank', chunk=4096)
         bank.ensure()
         data, head = SimpleNamespace(y=y, recipe=Recipe.for_vision(data='parts').resolve()), Head(width, 2)
         fit_rows, valid_rows = np.split(rng.permutation(rows), [rows*3//4])
@@ -73,10 +73,11 @@ def memory(rows=100_000, width=1280):
         def watch():
             while not done.wait(.02): peak[0] = max(peak[0], _anonymous())
         (watching := Thread(target=watch)).start()
-        scaled(SimpleNamespace(head=head), SimpleNamespace(classes=[]), bank, fit_rows)
-        fit(head_learner(head, [bank], data, None, fit_rows, valid_rows), [Phase('head', 2, .005, -1)], Path(d)/'fit')
-        head_scores(head, bank, np.arange(rows), None)
-        done.set(); watching.join()
+        try:
+            scaled(SimpleNamespace(head=head), SimpleNamespace(classes=[]), bank, fit_rows)
+            fit(head_learner(head, [bank], data, None, fit_rows, valid_rows), [Phase('head', 2, .005, -1)], Path(d)/'fit')
+            head_scores(head, bank, np.arange(rows), None)
+        finally: done.set(); watching.join()
         return peak[0] - before, rows*width*4/1e6
 
 def _anonymous():
