@@ -664,7 +664,7 @@ def test_export_from_the_toolbar(page, finished, tmp_path):
     assert not violations(page, '.tlnb-ExportDialog')
     # cancelled
     button('Export').click()
-    dialog.get_by_text('Reading the run').wait_for()                      # its copy is beside the folder now
+    dialog.locator('.tlnb-Working progress').wait_for()
     button('Cancel the export').click()
     dialog.get_by_text('Cancelled: nothing was written.').wait_for()
     assert all_files(home) == before and not [o for o in home.iterdir() if 'export' in o.name]
@@ -756,7 +756,8 @@ def test_export_with_a_reason(page, finished):
     page.page.get_by_role('button', name='Export as package').click()
     dialog.get_by_text('There is no run yet.').wait_for()
     shot(page, 'export-no-run', dialog)
-    assert dialog.get_by_role('button', name='Export', exact=True).is_disabled() and dialog.get_by_role('button', name='Dry run').is_disabled()
+    from playwright.sync_api import expect
+    for o in ('Export', 'Dry run'): expect(dialog.get_by_role('button', name=o, exact=True)).to_be_disabled()
     dialog.get_by_role('button', name='Cancel').click()
 
 

@@ -73,6 +73,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                            'tlnb.arms._write': ('arms.html#_write', 'tlnb/arms.py'),
                            'tlnb.arms._write_history': ('arms.html#_write_history', 'tlnb/arms.py'),
                            'tlnb.arms._zero_shot': ('arms.html#_zero_shot', 'tlnb/arms.py'),
+                           'tlnb.arms.asked_for': ('arms.html#asked_for', 'tlnb/arms.py'),
                            'tlnb.arms.ended': ('arms.html#ended', 'tlnb/arms.py'),
                            'tlnb.arms.fit_options': ('arms.html#fit_options', 'tlnb/arms.py'),
                            'tlnb.arms.learner_of': ('arms.html#learner_of', 'tlnb/arms.py'),

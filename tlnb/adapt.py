@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from fastcore.basics import patch
 
-from .arms import ARMS, ended, piece_name, piece_steps, train_piece, train_source
+from .arms import ARMS, asked_for, ended, piece_name, piece_steps, train_piece, train_source
 from .dataset import Dataset, completed, load, protocol
 from .errors import DataError, RecipeError, StoppedError, StoreError, nearest
 from .html import badge, table
@@ -293,8 +293,8 @@ def _agreed(dataset, recipe):
 def _wanted(recipe, source):
     "Arms that `adapt` trains: those of the strategy, or from_scratch where there is nothing to transfer"
     if source is None: return ['from_scratch']
-    strategy,few = recipe.transfer.strategy,getattr(protocol('modality', recipe.modality), 'arms', ())
-    return [a for a,o in ARMS.items() if o.side == 'transfer' and (strategy == a or a == 'source_unchanged' or strategy == 'auto' and (not o.few or a in few))]
+    asked = asked_for(recipe)
+    return [a for a in ARMS if a in asked or a == 'source_unchanged']
 
 def _prepare_source(material, place):
     plan_progress(place, {'source': material.recipe.train.epochs})

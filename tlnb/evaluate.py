@@ -47,8 +47,8 @@ STOPPED = 'the run was stopped before'
 
 def _ways(run):
     "Transfer arms that the recipe asked for"
-    from tlnb.arms import ARMS
-    return [k for k,a in ARMS.items() if a.side == 'transfer' and run.recipe.transfer.strategy in ('auto', k)]
+    from tlnb.arms import asked_for
+    return asked_for(run.recipe)
 
 def _left_out(run):
     "Transfer arms that the recipe asked for and that did not come about: name -> reason"

@@ -218,7 +218,7 @@ def compare_runs(
     return Comparison(*infos, recipe, _arms(*judged), same, _notes(infos, judged, recipe, same))
 
 # %% ../nbs/07_runs.ipynb #ca39bb9f
-OWN = {'run.json', 'recipe.toml', 'dataset.json', 'arms', 'curve', 'progress', 'progress.json', 'source', 'ranking.json', 'judgement.json', 'judged.json', 'explanation.json', 'bias.json',
+OWN = {'run.json', 'recipe.toml', 'dataset.json', 'arms', 'curve', 'progress', 'progress.json', 'source', 'ranking.json', 'judgement.json', 'judged.json', 'explanation.json', 'explanation-lime.json', 'bias.json',
     'card.md', 'package.json', 'report.json', 'report.html', 'notebook.ipynb', 'stop', 'owner.json', '.lock', '.probe', '.ipynb_checkpoints', '.DS_Store'}
 
 def _foreign(path):
