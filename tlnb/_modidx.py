@@ -1424,6 +1424,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                              'tlnb.splits._wanted': ('splits.html#_wanted', 'tlnb/splits.py'),
                              'tlnb.splits.clusters': ('splits.html#clusters', 'tlnb/splits.py'),
                              'tlnb.splits.combinations': ('splits.html#combinations', 'tlnb/splits.py'),
+                             'tlnb.splits.evenly': ('splits.html#evenly', 'tlnb/splits.py'),
                              'tlnb.splits.order': ('splits.html#order', 'tlnb/splits.py'),
                              'tlnb.splits.split': ('splits.html#split', 'tlnb/splits.py'),
                              'tlnb.splits.strata': ('splits.html#strata', 'tlnb/splits.py')},

@@ -8,8 +8,6 @@ __all__ = ['SAMPLE', 'DRAWN', 'TextExporter']
 # %% ../../nbs/text/42_exporter.ipynb #9265a8fa
 from pathlib import Path
 
-import numpy as np
-
 from . import light
 
 # %% ../../nbs/text/42_exporter.ipynb #021dc0e9
@@ -52,8 +50,9 @@ class TextExporter:
         "What the training texts look like: pieces, unknown ones, features"
         from tlnb.dataset import protocol
         from tlnb.light import joined, summary, summary_of_features
+        from tlnb.splits import evenly
         inputs = light.from_spec(self.spec(fitted, dataset))
-        rows = dataset.train[np.unique(np.linspace(0, len(dataset.train) - 1, min(SAMPLE, len(dataset.train))).astype(int))]
+        rows = evenly(dataset.train, SAMPLE)
         frame = dataset.frame.iloc[rows]
         values = [inputs.values(inputs.encode(o)) for o in inputs.batches(list(frame['text']))]
         return dict(columns={k: summary(v) for k,v in joined(values).items()}, features=summary_of_features(protocol('featurizer', 'text').embed(fitted.model, fitted.prep, frame)))

@@ -9,8 +9,6 @@ __all__ = ['SAMPLE', 'VisionExporter']
 import os
 from pathlib import Path
 
-import numpy as np
-
 from . import light
 
 # %% ../../nbs/vision/42_exporter.ipynb #37affc7f
@@ -44,9 +42,10 @@ class VisionExporter:
         "What the training pictures look like: brightness, contrast, features"
         from tlnb.dataset import protocol
         from tlnb.light import joined, summary, summary_of_features
+        from tlnb.splits import evenly
         from tlnb.vision.prep import pixel_bank
         inputs,bank = light.from_spec(self.spec(fitted, dataset)),pixel_bank(dataset, fitted.prep, dataset.recipe)
-        rows = dataset.train[np.unique(np.linspace(0, len(dataset.train) - 1, min(SAMPLE, len(dataset.train))).astype(int))]
+        rows = evenly(dataset.train, SAMPLE)
         values = [inputs.values(dict(x=bank(rows[i:i+inputs.step]))) for i in range(0, len(rows), inputs.step)]
         features = protocol('featurizer', 'vision').embed(fitted.model, fitted.prep, dataset.frame.iloc[rows])
         return dict(columns={k: summary(v) for k,v in joined(values).items()}, features=summary_of_features(features))

@@ -12,6 +12,7 @@ import numpy as np
 from fastcore.basics import patch
 
 from ..outputs import target_form
+from ..splits import evenly
 from .checks import keys, looks_of, warnings
 from .picture import thumbnail
 from .prep import PicturePrep, pixel_bank, remember
@@ -27,7 +28,7 @@ def measured(
     prep:PicturePrep,  # size and fit
 )->PicturePrep:
     "The same with mean and spread of each channel of these rows"
-    rows = np.asarray(rows)[np.unique(np.linspace(0, len(rows) - 1, min(SAMPLE, len(rows))).astype(int))]
+    rows = evenly(rows, SAMPLE)
     x = pixel_bank(dataset, prep, dataset.recipe)(rows)/255.
     return replace(prep, mean=[round(float(o), 4) for o in x.mean((0, 2, 3))], std=[round(max(float(o), .02), 4) for o in x.std((0, 2, 3))])
 
