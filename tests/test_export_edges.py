@@ -159,3 +159,24 @@ def test_thresholds_of_whole_numbers_with_gaps(monkeypatch):
     for groups in (group_names(cells), np.array(['0', '1', '(missing)']*100)): assert set(thresholds_of(run(cells, groups))['groups']) == set(groups)
     many = rng.random(300)
     with pytest.raises(RecipeError, match='made into ranges'): thresholds_of(run(many, group_names(many)))
+
+
+@pytest.mark.parametrize('attribute', ['sex', 'job'], ids=['beside the inputs', 'an input'])
+def test_each_row_has_to_say_what_a_threshold_asks_for(tmp_path, attribute):
+    "A row that lacks the key is refused though another has it, in a list, an iterator and a file; a cell that is there and empty is missing, and so is any other key that a row lacks"
+    import numpy as np
+    from tlnb.light import Model
+    from tlnb.tabular.light import from_spec
+    spec = dict(columns=[dict(name='job', kind='categorical', categories=['clerk', 'pilot']), dict(name='town', kind='categorical', categories=['A'])], extra=['sex'])
+    (tmp_path/'model.json').write_text(json.dumps(dict(classes=['no', 'yes'], task='classification', target=None, spec=spec,
+        thresholds=dict(attribute=attribute, positive='yes', groups={'f': .4, 'clerk': .4, '(missing)': .4}, other=.9))))
+    network = SimpleNamespace(get_inputs=lambda: [SimpleNamespace(name='x_cat')], run=lambda names, x: [np.zeros((len(x['x_cat']), 2))])
+    model = Model(tmp_path, from_spec, lambda folder: network)
+    row = dict(job='clerk', town='A', sex='f')
+    without = lambda *keys: {k: v for k,v in row.items() if k not in keys}
+    assert [o['label'] for o in model.predict([row, {**row, attribute: None}, without('town'), {**row, attribute: 'x'}])] == ['yes', 'yes', 'yes', 'no']
+    bad = [row, row, without(attribute)]
+    (tmp_path/'a.json').write_text(json.dumps(bad)); (tmp_path/'a.jsonl').write_text('\n'.join(map(json.dumps, bad)))
+    for items in (bad, bad[::-1], iter(bad), [row]*model.inputs.step + bad, [without(attribute)], str(tmp_path/'a.json'), str(tmp_path/'a.jsonl')):
+        with pytest.raises(ValueError, match=f"the threshold depends on '{attribute}': give it with each item"): model.predict(items)
+    assert model.predict_proba(bad).shape == (3, 2)

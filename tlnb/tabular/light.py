@@ -182,7 +182,8 @@ def _present(columns, missing)->dict:
     def means_missing(o):
         if isinstance(o, str): o = ' '.join(o.split())
         return o in MISSING or o in missing or number(o) in gone
-    return {k: [None if is_nothing(o) or not isinstance(o, (list, dict)) and means_missing(o) else o for o in v] for k,v in columns.items()}
+    def cell(o): return o if o is _ABSENT else None if is_nothing(o) or not isinstance(o, (list, dict)) and means_missing(o) else o
+    return {k: [cell(o) for o in v] for k,v in columns.items()}
 
 def _parquet(data, path)->dict:
     "Columns of a Parquet file, read by pyarrow"
@@ -224,10 +225,12 @@ def _columns(items)->dict:
         raise ValueError(f'columns of different lengths: {a!r} has {n} rows, {b!r} has {m}; give a value for each row')
     return found
 
+_ABSENT = float('nan') # the missing cell of a row that has no such key: known by being this very object
+
 def to_columns(rows)->dict:
     "Rows, each a dict, as columns; a cell that a row lacks is missing"
     rows = [_row(o, f'item {i}') for i,o in enumerate(rows)]
-    return {k: [o.get(k) for o in rows] for k in dict.fromkeys(k for o in rows for k in o)}
+    return {k: [o.get(k, _ABSENT) for o in rows] for k in dict.fromkeys(k for o in rows for k in o)}
 
 # %% ../../nbs/tabular/10_light.ipynb #3e710660
 class TableInputs:
@@ -263,7 +266,11 @@ class TableInputs:
             if len(part) == self.step: yield to_columns(part); part = []
         if part: yield to_columns(part)
 
-    def column(self, batch, name): return batch.get(find_column(name, batch))
+    def column(self, batch, name):
+        "Cells that the rows say of themselves; None where a row does not say it"
+        found = batch.get(find_column(name, batch))
+        return None if found is None or any(o is _ABSENT for o in found) else found
+
     def names(self, batch)->list: return ['']*len(next(iter(batch.values())))
     def views(self, x)->list: return [x]
 
