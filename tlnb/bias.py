@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['GAPS', 'NUMBER_GAPS', 'CRITERIA', 'BESIDE', 'SWEPT', 'verdict', 'BiasGateError', 'BiasReport', 'plot_bias',
-           'plot_thresholds', 'read_predictions', 'check_bias', 'judge', 'compared', 'impossible']
+           'plot_thresholds', 'read_predictions', 'check_bias', 'judged_columns', 'judge', 'compared', 'impossible']
 
 # %% ../nbs/33_bias.ipynb #26635b72
 import numpy as np
@@ -176,7 +176,7 @@ def _mitigated(m):
     told = (f"Mitigation: {m['method'].replace('_', ' ')}, strength {m['strength']:g}, chosen on {m['chosen_on']}. On the judged rows it costs {m['cost']['value']:+.3f} accuracy ({lo:+.3f} to {hi:+.3f}): "
         f"{m['before']['accuracy']:.3f} without, {m['after']['accuracy']:.3f} with it.")
     more = 'Columns left out: ' + ', '.join(m['dropped']) if m.get('dropped') else ''
-    if m.get('thresholds'): more = f"Thresholds by {m['thresholds']['attribute']}: " + ', '.join(f'{k} {v:.3f}' for k,v in m['thresholds']['groups'].items())
+    if m.get('thresholds'): more = f"Thresholds by {m['thresholds']['attribute']}: " + ', '.join(f'{k} {v:.3f}' for k,v in m['thresholds']['groups'].items()) + f". {m.get('only', '')}"
     return f'<p>{to_html(told)}</p><p>{to_html(more)}</p>' + table(rows, ['attribute', 'gap', 'without', 'with'], 'What the mitigation did')
 
 def _seen(d):
@@ -332,9 +332,7 @@ def check_bias(
         info = dict(sensitive=[], groups=[], gaps=[], undecided=[], verdict=None, mitigation=None, gate=_gate(run.recipe.bias),
                     reason='no sensitive column is named: name the columns whose groups must not be failed, sensitive=["..."] in the recipe')
     else:
-        ds,rows = run.dataset,run.dataset.judged
-        columns = pd.DataFrame({c: np.asarray(_column(ds, c), dtype=object)[rows] for c in by})
-        info = _of_run(run, columns)
+        info = _of_run(run, judged_columns(run.dataset, by))
     if found := _slices(run): info['slices'] = found.to_dict()
     run.folder.write_json('bias.json', info)
     return BiasReport(info, run.folder.path)
@@ -406,6 +404,13 @@ def _answers(p, ds):
     "What is said of each row: a class number, 0/1 of each label, or a number"
     if np.ndim(ds.y) == 2: return yes(p)
     return np.asarray(p).argmax(1) if ds.classes else np.asarray(p)[:,0]
+
+def judged_columns(
+    ds, # `Dataset`
+    by, # names of columns: of its groups, or of its frame
+)->pd.DataFrame:
+    "These columns of the judged rows; `RecipeError` where one is not there"
+    return pd.DataFrame({c: np.asarray(_column(ds, c), dtype=object)[ds.judged] for c in by})
 
 def _column(ds, name):
     if name in ds.groups.columns: return ds.groups[name]

@@ -14,7 +14,7 @@ from .arms import train_piece
 from .errors import StoppedError
 from .keys import LEARNED
 from .store import load_tensors
-from .thresholds import said_by, thresholds_of
+from .thresholds import judged_by, thresholds_of
 
 # %% ../nbs/32_remedy.ipynb #3c6438e5
 class _Beside:
@@ -57,6 +57,6 @@ def remedied(
     if method in LEARNED:
         told = (run.result(arm, seed) or {}).get('mitigation')
         return told and dict(told, before=unmitigated(run, arm, seed).argmax(1), after=after.argmax(1), chosen_on='the inner split')
-    t = thresholds_of(run)
-    names = ds.groups[t['attribute']].astype(str).to_numpy(dtype=object)[ds.judged]
-    return dict(method=method, strength=t.pop('strength'), inner_gap=t.pop('inner_gap'), thresholds=t, before=after.argmax(1), after=said_by(after, t, names, ds.classes), chosen_on='the inner split')
+    t,others = thresholds_of(run),[str(c) for c in ds.groups.columns[1:]]
+    only = f'Groups of {t["attribute"]} have a threshold of their own; those of {", ".join(others)} have none, and no gap between them was aimed at.' if others else ''
+    return dict(method=method, strength=t.pop('strength'), inner_gap=t.pop('inner_gap'), thresholds=t, before=after.argmax(1), after=judged_by(run, t), chosen_on='the inner split', **({'only': only} if only else {}))
