@@ -344,6 +344,20 @@ def test_bad_input(made, tmp_path, capsys):
         assert said in err and err.count('\n') == 1, (name, err)
 
 
+@pytest.mark.parametrize('key, said', [('origins', ''), ('environment', ''), ('base', ''), ('fingerprint', ''), ('recipe', 'what the run says of itself is damaged'), ('schema', 'the file is damaged')])
+def test_a_run_that_says_little(made, tmp_path, capsys, key, said):
+    "An older run.json, or one that was made by hand: what it does not say is not compared, and without its recipe there is one line"
+    import shutil
+    from tlnb.cli import main
+    shutil.copytree(made/'b', tmp_path/'b')
+    whole = json.loads((tmp_path/'b/run/run.json').read_text())
+    for more in ({}, {key: [1]}) if said else ({}, {key: None}):
+        (tmp_path/'b/run/run.json').write_text(json.dumps({k: v for k,v in whole.items() if k != key} | more))
+        assert main(['compare', str(made/'a'), str(tmp_path/'b')]) == (2 if said else 0)
+        err = capsys.readouterr().err
+        assert (said in err and err.count('\n') == 1) if said else not err, err
+
+
 def test_a_stopped_run(made):
     run = made/'a'/'run'
     kept = (run/'judgement.json').read_text()

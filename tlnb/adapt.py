@@ -42,12 +42,18 @@ class Run:
     def dataset(self)->Dataset:
         "The data of this run; `StoreError` where it is no longer what was trained on"
         if self._dataset is None:
-            meta = self.folder.meta
+            meta = self.says('base', 'fingerprint')
             ds = load(self.recipe, meta['base'])
             if ds.fingerprint != meta['fingerprint']:
                 raise StoreError('the data is no longer what this run was trained on', str(self.recipe.data.path), 'call adapt again: it makes a new run')
             self._dataset = ds
         return self._dataset
+
+    def says(self, *keys)->dict:
+        "run.json; `StoreError` where it does not say one of these"
+        meta = self.folder.meta
+        if lacks := [k for k in keys if not isinstance(meta.get(k), str)]: raise StoreError(f"the run does not say its {', '.join(lacks)}", self.folder.path/'run.json', 'train the run again')
+        return meta
 
     @property
     def seeds(self)->list:
@@ -225,8 +231,8 @@ def load(cls:Run,
     place = RunFolder(folder)
     if not place.exists() and (place.path/'run'/'run.json').is_file(): place = RunFolder(place.path/'run')
     meta = place.meta
-    recipe = replace(Recipe.from_dict(meta['recipe']), origins=meta['origins'])
-    return cls(place, recipe, source=_source_again(place, meta.get('source')))
+    try: return cls(place, replace(Recipe.from_dict(meta['recipe']), origins=dict(meta.get('origins') or {})), source=_source_again(place, meta.get('source')))
+    except (KeyError, TypeError, ValueError, AttributeError): raise StoreError('what the run says of itself is damaged', place.path/'run.json', 'take it back from a copy, or train the run again') from None
 
 @patch(cls_method=True)
 def from_learner(cls:Run,

@@ -192,8 +192,8 @@ def _gap(k, old, new):
         a_verdict=part(old, 'verdict'), b_verdict=part(new, 'verdict'), change=change)
 
 def _flat(environment):
-    e = environment or {}
-    return {k: v for k,v in e.items() if k != 'packages'} | (e.get('packages') or {})
+    e = environment if isinstance(environment, dict) else {}
+    return {k: v for k,v in e.items() if k != 'packages'} | dict(e.get('packages') or {})
 
 def _recipes(a, b):
     "Values that differ, each with whence it comes"

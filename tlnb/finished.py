@@ -70,14 +70,15 @@ def found(
     what, # `Run`, run folder, output folder of `tlnb run`, or notebook
 )->tuple:
     "The run and its notebook; `RecipeError` or `StoreError` in one line where there is none"
-    if isinstance(what, Run): return what, _notebook_of(what)
-    path = Path(what).expanduser()
-    if path.suffix == '.ipynb' or path.is_file():
+    nb, path = None, None if isinstance(what, Run) else Path(what).expanduser()
+    if path is None: run = what
+    elif path.suffix == '.ipynb' or path.is_file():
         nb = _read(path)
-        return _run_of(path.absolute(), nb), nb
-    if not path.exists(): raise RecipeError('no such notebook or run', path, 'check the path')
-    run = Run.load(path)
-    return run, _notebook_of(run)
+        run = _run_of(path.absolute(), nb)
+    elif not path.exists(): raise RecipeError('no such notebook or run', path, 'check the path')
+    else: run = Run.load(path)
+    run.says('key', 'fingerprint', 'base')
+    return run, nb or _notebook_of(run)
 
 # %% ../nbs/44_finished.ipynb #8fd26d74
 _EXPORT = re.compile(r'^\s*#\s*\|\s*exports?(i|d)?\b', re.M)

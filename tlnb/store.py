@@ -279,7 +279,7 @@ class RunFolder(StoppableFolder):
         "What run.json says; raises `StoreError` if there is no run, or it is of a newer tlnb"
         if not self.exists(): raise StoreError('no run here', self.path, 'check the folder, or train a run into it')
         meta = self.read_json('run.json')
-        if not isinstance(meta, dict) or 'schema' not in meta: raise _damaged(self.path/'run.json')
+        if not isinstance(meta, dict) or not isinstance(meta.get('schema'), int): raise _damaged(self.path/'run.json')
         if (n := meta['schema']) > SCHEMA: raise StoreError(f'the run was written by a newer tlnb (schema {n})', self.path, 'update tlnb')
         return meta
 
