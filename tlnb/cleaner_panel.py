@@ -16,7 +16,7 @@ from .assessment import count
 from .choices import Choice, choices_path, read_choices, write_choices
 from .errors import DataError, RecipeError, TlnbError
 from .html import Html, to_html
-from .panel import SHIPPED, Panel
+from .panel import Panel, with_own
 from .suspects import cells, picture, suspects, suspects_html
 from .target import names_in, separator_of
 
@@ -97,14 +97,12 @@ def _summary(self)->str:
 Decisions._checked,Decisions.summary = _checked,_summary
 
 # %% ../nbs/56_cleaner_panel.ipynb #c895b2bd
-_JS,_CSS = (''.join((SHIPPED/f'{name}.{kind}').read_text(encoding='utf-8') for name in ('panel', 'cleaner')) for kind in ('js', 'css'))
 SMALL,LARGE = 96,640  # longest side of a picture in the strip, and of the current one
 NEAR = -1,0,1,2       # neighbours whose large picture is sent
 
 class CleanerPanel(Panel):
     "Suspicious items, and what is decided about them."
-    _esm = _JS.replace('export default { render };', '', 1).replace('function render(', 'function renderPanel(', 1)
-    _css = _CSS
+    _esm,_css = with_own('cleaner')
     html     = Unicode('')                  # Only for where no browser draws
     items    = List().tag(sync=True)        # id, label, suggested, confidence, why, small (picture), cells
     classes  = List().tag(sync=True)        # Names, by number

@@ -74,16 +74,20 @@ def plot_places(
     every = [c['top'] for i in items for c in i.get('classes') or [i]]
     wide = max((abs(t['value']) for o in every for t in o), default=0) or 1e-9
     each = 1 + max(len(i.get('classes') or [i]) for i in items)
-    side = max(1, 4//each)
-    lines = -(-(len(items) + 1)//side)
-    fig = Figure(figsize=(2.5*each*side, 2.75*lines), layout='constrained')
+    general = bool(info['global'])
+    side = max(1, 4//each) if len(items) + general > 1 else 1
+    lines,px = -(-(len(items) + general)//side),2.5 if general else 3.2
+    fig = Figure(figsize=(px*each*side, px*1.1*lines), layout='constrained')
     axes = fig.subplots(lines, each*side, squeeze=False)
     for ax in axes.ravel(): ax.set_axis_off()
     flat = axes.reshape(-1, each)
     for i,row in zip(items, flat): _item(row, i, i.get('features') or info['features'], wide)
+    if not general:
+        _scale(fig, axes, wide, info['unit'])
+        return fig
     last = flat[len(items)]
     n = round(len(info['features'])**.5)
-    if info['global'] and n*n == len(info['features']):
+    if n*n == len(info['features']):
         general = _placed([dict(feature=g['feature'], value=g['mean_abs']) for g in info['global']], info['features'], dict(grid=[n, n]))
         last[0].imshow(general, cmap='Greys', vmin=0); last[0].set_title(f"in general: mean |share|\nover {info['global_rows']} judged", fontsize=8, loc='left')
     _scale(fig, [o for r in flat[len(items):] for o in r][1:], wide, info['unit'])

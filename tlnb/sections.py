@@ -175,14 +175,13 @@ def ranking_section(r)->Html:
 
 def explanation_section(r)->Html:
     "What counted, in general and for single rows"
-    from tlnb.explain import in_figures, plot_explanation, sureness
+    from tlnb.explain import draw, in_figures, sureness
     e = r['explanation']
     if not e: return Html(_said(r['explanation_reason']))
     top = [[o['feature'], _three(o['mean_abs'])] for o in e['global'][:12]]
-    label = 'Mean absolute contribution of each feature: ' + ', '.join(f"{o['feature']} {o['mean_abs']:.3g}" for o in e['global'][:6])
     sure,*more = sureness(e) if 'stability' in e else ['']
     lead = Html(f"<p>{badge(sure, 'bad' if e['marked'] else 'good')} {to_html(' '.join(more))}</p>") if sure else Html('')
-    return Html(lead + figure(svg(plot_explanation(e), label), 'In general, and row by row. ' + e.get('explains', '').capitalize() + '.')
+    return Html(lead + figure(draw(e), 'In general, and row by row. ' + e.get('explains', '').capitalize() + '.')
         + in_figures(e, table(top, ['feature', 'mean |contribution|'], 'What counts in general')) + _said(e.get('fixed', ''), e.get('says_not', '')))
 
 def bias_section(r)->Html:

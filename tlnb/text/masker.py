@@ -65,6 +65,8 @@ class WordBoard(Board):
         runs = [[spans[w] for w in there if feature[w] == k] for k in range(min(len(there), most))]
         names = _names([text[r[0][0]:r[-1][1]] for r in runs])
         super().__init__(names or ['(nothing)'], 1, 1, max(8, PIECES//max(1, len(self.ids))))
+        end = runs[-1][-1][1] if runs else 0
+        if runs: self.look = [dict(text=text[:end], spans=[[r[0][0], r[-1][1]] for r in runs], unread=len(text) - end)]
         if len(names) > 2: self.tree = WordTree(len(names), [i for i,o in enumerate(names) if re.match('[.!?]', o)])
 
     def inputs(self, item, hidden):
@@ -81,6 +83,12 @@ class TextMasker:
     batch = 256 # masked texts that are held at once
     stands = 'the text without the hidden words'
     fixed = 'Held fixed: the model, and the words that are shown. Hidden words are left out, and the others close up: texts are asked about that nobody would write.'
+
+    def same(self,
+        name:str, # of a feature of some text
+    )->str:
+        "What it is in every text: the word, whichever time it comes, in lower case"
+        return re.sub(r' \(\d+\)$', '', name).lower()
 
     def features(self,
         dataset, # `Dataset` of texts
