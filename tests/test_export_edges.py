@@ -180,3 +180,36 @@ def test_each_row_has_to_say_what_a_threshold_asks_for(tmp_path, attribute):
     for items in (bad, bad[::-1], iter(bad), [row]*model.inputs.step + bad, [without(attribute)], str(tmp_path/'a.json'), str(tmp_path/'a.jsonl')):
         with pytest.raises(ValueError, match=f"the threshold depends on '{attribute}': give it with each item"): model.predict(items)
     assert model.predict_proba(bad).shape == (3, 2)
+
+
+@pytest.mark.parametrize('place', ['nbs', 'tests', 'images', 'dist', 'whole', 'whole/sub', 'whole/core.py'])
+def test_a_link_that_leads_out_of_the_project(tmp_path, place):
+    "Refused in a line, dry or not, and nothing is written where it leads; a link that stays inside is the owner's own affair"
+    out,to = tmp_path/'out',tmp_path/'p'
+    version(to, 1)
+    shutil.rmtree(to/place, ignore_errors=True)
+    out.mkdir(); (out/'a').write_text('theirs')
+    for where in (out/'a' if place.endswith('.py') else out, '../out', to/'nbs'):
+        (to/place).parent.mkdir(exist_ok=True)
+        (to/place).symlink_to(where if '/' not in place or where != '../out' else '../../out')
+        for dry in (True, False):
+            with pytest.raises(StoreError, match='a link leads out of the project: [^\n]*; put there what it leads to'):
+                with staged(to, 'whole', dry) as p: p.write(f'{place}/x', 'ours')
+        (to/place).unlink()
+    assert [o.name for o in out.iterdir()] == ['a'] and (out/'a').read_text() == 'theirs'
+    (to/'real').mkdir()
+    (to/place).symlink_to('../real' if '/' in place else 'real')
+    with staged(to, 'whole') as p: p.write('real/x', 'ours'); p.finish({})
+    assert (to/place/'x').read_text() == 'ours'
+
+
+@pytest.mark.parametrize('command', ['export out --name who-buys', 'compare a b', 'run tabular', 'doctor'])
+def test_a_folder_that_is_gone(tmp_path, monkeypatch, capsys, command):
+    "One line where the folder in which one stands was removed"
+    from tlnb.cli import main
+    (tmp_path/'gone').mkdir()
+    monkeypatch.chdir(tmp_path/'gone')
+    (tmp_path/'gone').rmdir()
+    assert main(command.split()) == 2
+    err = capsys.readouterr().err
+    assert err.startswith('tlnb: the folder in which you stand is not there any more: ') and err.count('\n') == 1

@@ -211,6 +211,11 @@ def parser()->argparse.ArgumentParser:
     return p
 
 # %% ../nbs/95_cli.ipynb #3452b8eb
+def _stands():
+    "`StoreError` where the folder in which one stands was removed"
+    try: os.getcwd()
+    except OSError: raise StoreError('the folder in which you stand is not there any more', os.environ.get('PWD', 'it was removed or moved'), 'cd to one that is there') from None
+
 def main(
     argv:list[str]=None, # Arguments; None: those of the process
 )->int:
@@ -219,7 +224,9 @@ def main(
     if rest and args.command != 'lab': parser().error(f"unrecognized arguments: {' '.join(rest)}")
     args.rest = rest
     warnings.simplefilter('ignore')
-    try: return args.call(args)
+    try:
+        _stands()
+        return args.call(args)
     except TlnbError as e: print(f'tlnb: {e}', file=sys.stderr)
     except BrokenPipeError: # whoever read the output, such as head, has left
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -230,6 +230,7 @@ def staged(
         state = _known(target, name)
         if not state and (taken := _installed(name, module, target)): raise RecipeError('the name is taken', taken, 'choose another name, or export to the folder of that project')
         _replaceable(target)
+        _no_way_out(target, module)
         stage,before = Path(tempfile.mkdtemp(prefix='tlnb-')) if dry else _make_stage(target), _state(target)
         try:
             if target.is_dir(): _copy(target, stage, module)
@@ -243,6 +244,14 @@ def _replaceable(target):
     for o in (target, next(o for o in target.parents if o.exists())):
         if o.exists() and (not os.access(o, os.W_OK) or not o.stat().st_mode & 0o222): # root may write even there, and was not meant to
             raise StoreError('the folder is read-only', o, 'choose another with --to')
+
+def _no_way_out(target, module):
+    "`StoreError` where what is written into the copy would be written elsewhere"
+    there = [target/o for o in ('nbs', 'tests', 'images', 'dist', '.git', module)]
+    if not there[-1].is_symlink() and there[-1].is_dir(): there += sorted(there[-1].rglob('*'))
+    for o in there:
+        if o.is_symlink() and (os.path.isabs(to := os.readlink(o)) or not o.resolve().is_relative_to(target)):
+            raise StoreError('a link leads out of the project', f'{o} -> {to}', 'put there what it leads to, or choose another folder with --to')
 
 def _make_stage(target):
     "A folder beside the target"
