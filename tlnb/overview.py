@@ -9,8 +9,8 @@ __all__ = ['Overview', 'plot', 'dependence', 'overview']
 import numpy as np
 import pandas as pd
 
-from .errors import DataError, RecipeError, nearest
-from .explain import spans
+from .errors import DataError, nearest
+from .explain import gathered, spans
 from .game import Budget, untouched
 from .html import Html, svg, table, to_html
 from .methods import METHODS, method_of, play
@@ -20,7 +20,7 @@ from .subject import Subject, answers, namer, outputs_of
 class Overview:
     "Values of many judged rows; every picture and table reads them."
     def __init__(self,
-        values:np.ndarray,   # [rows, features]
+        values:np.ndarray,   # [rows, features]; nan where a row lacks a feature, such as a word
         features:list[str],  # names
         rows:pd.DataFrame,   # the rows, as the user knows them
         about:pd.DataFrame,  # of each row: class (its label), predicted, result (right or wrong), and a column for each sensitive one
@@ -30,14 +30,15 @@ class Overview:
     def to_frame(self,
         by=None,  # class, predicted, result, or a sensitive column: a block for each of its values
     )->pd.DataFrame:
-        "Mean |value| of each feature with its 95 % bootstrap interval and the mean value, most important first"
+        "Mean |value| of each feature with its 95 % bootstrap interval and the mean value, over the `rows` that have it; most important first"
         parts = [('', np.arange(len(self.values)))] if by is None else [(k, np.flatnonzero(self._by(by) == k)) for k in sorted(set(self._by(by)))]
-        order = np.argsort(-np.abs(self.values).mean(0), kind='stable')
+        order = np.argsort(-np.nanmean(np.abs(self.values), 0), kind='stable')
         out = []
         for name,at in parts:
-            size = np.abs(self.values[at])
+            size,there = np.abs(self.values[at]),~np.isnan(self.values[at])
             lo,hi = spans(size).T
-            out += [{**({by: name} if by else {}), 'feature': self.features[j], 'mean_abs': size[:, j].mean(), 'low': lo[j], 'high': hi[j], 'mean': self.values[at, j].mean(), 'rows': len(at)} for j in order]
+            out += [{**({by: name} if by else {}), 'feature': self.features[j], 'mean_abs': size[there[:, j], j].mean(), 'low': lo[j], 'high': hi[j], 'mean': self.values[at[there[:, j]], j].mean(), 'rows': int(there[:, j].sum())}
+                for j in order if there[:, j].any()]
         return pd.DataFrame(out)
 
     def to_dict(self)->dict: return dict(self.info, features=self.features, rows=len(self.values), **{'global': self.to_frame().to_dict('records')})
@@ -52,9 +53,9 @@ class Overview:
 
     def _repr_html_(self):
         d = self.to_frame()
-        rows = [[o.feature, f'{o.mean_abs:.3g}', f'{o.low:.3g} to {o.high:.3g}', f'{o.mean:+.3g}'] for o in d.head(12).itertuples()]
+        rows = [[o.feature, f'{o.mean_abs:.3g}', f'{o.low:.3g} to {o.high:.3g}', f'{o.mean:+.3g}', o.rows] for o in d.head(12).itertuples()]
         return Html(f"<div class='tlnb'>{to_html(self.info['model'] + '; ' + self.info['method'])}{svg(self.plot(), 'What counts in general')}"
-            f"{table(rows, ['feature', 'mean |value|', '95 % interval', 'mean value'], f'Over {len(self.values)} judged rows')}</div>")
+            f"{table(rows, ['feature', 'mean |value|', '95 % interval', 'mean value', 'rows'], f'Over {len(self.values)} judged rows')}</div>")
 
 # %% ../nbs/33_overview.ipynb #5639aaa9
 _LOW,_HIGH,_GREY = '#fde725','#440154','#808080' # viridis: light is little, dark is much
@@ -103,7 +104,7 @@ def plot(self,
     fig = Figure(figsize=(5*max(len(groups), 1), (.9 + .3*len(names))*(1 + dots)), layout='constrained')
     axes = fig.subplots(1 + dots, len(groups), squeeze=False, sharey='row', sharex='row')
     for k,(title,rows) in enumerate(groups):
-        d = Overview(self.values[rows], self.features, self.rows.iloc[rows], self.about.iloc[rows], self.info).to_frame().set_index('feature').loc[names].reset_index()
+        d = Overview(self.values[rows], self.features, self.rows.iloc[rows], self.about.iloc[rows], self.info).to_frame().set_index('feature').reindex(names).reset_index()
         _bars(axes[0, k], d, f'{title}: mean |value|, 95 % interval')
         if dots: _dots(axes[1, k], self.values[rows][:, at], names, self.rows.iloc[rows], f"a dot a row: yellow little of the feature, dark much, grey a category")
     axes[-1, 0].set_xlabel(f"← lowers   the {self.info['unit']}   raises →", fontsize=8)
@@ -175,9 +176,8 @@ def overview(
         boards = subject.boards(items, **grid)
         method = method_of(subject, boards[0], method)
         found = play(subject, items, outputs_of(ds, p)[:, None], method, 0 if method == 'deep' else evaluations, subject.seed, boards)
-    if len({tuple(o.features) for o in found}) > 1: raise RecipeError('every item has features of its own', ds.modality, 'an overview needs features that items share')
-    n = len(found)
-    return Overview(np.array([o.values[0] for o in found]), found[0].features, items[:n], _told(ds, at[:n], p[:n]),
+    n,(names,values) = len(found),gathered(found, subject.masker)
+    return Overview(values, names, items[:n], _told(ds, at[:n], p[:n]),
         dict(method=METHODS[method], model=f'{subject.arm}, seed {subject.seed}', unit='probability' if ds.classes else 'prediction', ended=budget.ended))
 
 def _told(ds, at, p):
