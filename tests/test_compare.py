@@ -308,11 +308,53 @@ def test_a_wheel_without_rows(made):
     assert c.flips is None and c.rows['common'] is None and not any(o['paired'] for o in c.scores) and c.verdict and any('unpaired' in o for o in c.notes) and c._repr_html_() and c.lines()
 
 
+def wheel_of(project, run, version, rows):
+    "What an export leaves of the model and its rows: the project's model.json, a wheel of it, and rows beside that"
+    from tlnb.portrait import keep_rows
+    (project/'triage').mkdir(parents=True, exist_ok=True)
+    (project/'dist').mkdir(exist_ok=True)
+    said = portrait(run, name=f'triage {version}', rows='plain')
+    (project/'triage'/'model.json').write_text(json.dumps(dict(compare=said | dict(rows=None))))
+    keep_rows(project, 'triage', said['rows'] if rows else None)
+    with zipfile.ZipFile(wheel := project/'dist'/f'triage-{version}-py3-none-any.whl', 'w') as z: z.write(project/'triage'/'model.json', 'triage/model.json')
+    return wheel
+
+
+def test_rows_beside_the_wheel(made, tmp_path):
+    "Two versions show which answers changed, by the ids of their rows, wherever one points in the project; a wheel elsewhere does not, and says how"
+    whole = compare(made/'a', made/'b').flips
+    a, b = (wheel_of(tmp_path/'p', made/run, version, True) for run, version in (('a', '1.0'), ('b', '1.1')))
+    for new in (b, tmp_path/'p', tmp_path/'p'/'triage', made/'b'): assert compare(a, new).flips == whole, new
+    assert b'row 1' not in b''.join(zipfile.ZipFile(b).read(o) for o in zipfile.ZipFile(b).namelist())
+    assert compare(packaged(made, 'h', 'a', 'labels'), b).flips['count'] == whole['count']
+    assert not list((tmp_path/'p'/'dist').glob('*.json')), 'nothing but wheels for who uploads dist/*'
+    away = tmp_path/b.name
+    away.write_bytes(b.read_bytes())
+    c = compare(a, away)
+    assert c.flips is None and any('there of triage 1.1:' in o and '--rows labels' in o and 'dist' in o for o in c.notes) and any('flips        not known' in o for o in c.lines())
+
+
+def test_rows_of_another_export_do_not_count(made, tmp_path):
+    "Rows belong to one model.json: those of a draft that was made anew, or of a version that keeps none, are not taken; a damaged file is one line"
+    a = wheel_of(tmp_path/'p', made/'a', '1.0', True)
+    kept = tmp_path/'p'/'dist'/'.rows'/'triage-1.0.json'
+    old = kept.read_bytes()
+    b = wheel_of(tmp_path/'q', made/'b', '1.0', True)
+    assert side_of(a).rows and side_of(b).rows
+    (tmp_path/'q'/'dist'/'.rows'/'triage-1.0.json').write_bytes(old)
+    assert side_of(b).rows is None
+    kept.write_text('{')
+    with pytest.raises(StoreError, match='the file is damaged'): side_of(a)
+    kept.write_bytes(old)
+    wheel_of(tmp_path/'p', made/'a', '1.0', False)
+    assert not kept.exists() and side_of(a).rows is None
+
+
 def test_nothing_raw_in_a_package(made):
     text = json.dumps(portrait(made/'b', name='triage 1.0', rows='labels'))
     assert '"row ' not in text and str(made) not in text and 'seconds' not in text and text == json.dumps(portrait(made/'b', name='triage 1.0', rows='labels'))
     assert json.loads(json.dumps(portrait(made/'b', name='triage 1.0')))['rows'] is None
-    with pytest.raises(RecipeError, match='none or labels'): portrait(made/'b', name='x', rows='all')
+    with pytest.raises(RecipeError, match='none, labels or plain'): portrait(made/'b', name='x', rows='all')
 
 
 def test_command(made, capsys):

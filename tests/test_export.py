@@ -315,7 +315,7 @@ def test_second_version(table, tmp_path):
     assert '__version__ = "0.2.0"' in init and 'mine = 1' in init
     assert git(to, 'tag').split() == ['v0.1.0', 'v0.2.0'] and git(to, 'log', '--format=%s').splitlines() == ['who-buys 0.2.0', 'who-buys 0.1.0']
     assert {o.split()[-1] for o in git(to, 'status', '--porcelain').splitlines()} == {'LICENSE', 'who_buys/__init__.py', 'notes.txt'}
-    assert sorted(o.name for o in (to/'dist').iterdir()) == ['who_buys-0.1.0-py3-none-any.whl', 'who_buys-0.2.0-py3-none-any.whl']
+    assert sorted(o.name for o in (to/'dist').iterdir()) == ['.rows', 'who_buys-0.1.0-py3-none-any.whl', 'who_buys-0.2.0-py3-none-any.whl']
     assert [o.name for o in tmp_path.iterdir() if o.name.startswith('.')] == []
     assert 'not committed, so that the commit and tag of 0.2.0 do not hold the change: ' in ' '.join(second.notes) and not any('README' in o for o in second.notes)
     (to/'README.md').write_text((to/'README.md').read_text() + 'By hand.')

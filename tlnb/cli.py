@@ -60,7 +60,7 @@ def _compare(args):
 def _export(args):
     from tlnb.errors import GateError
     from tlnb.project import check_request
-    check_request(args.name, args.bump, args.licence) # before anything heavy is imported
+    check_request(args.name, args.bump, args.licence, args.rows) # before anything heavy is imported
     from tlnb.export import export
     def say(text): print(f'{text} …', file=sys.stderr)
     try: made = export(args.what, name=args.name, bump=args.bump, to=args.to, reason=args.reason, draft=args.draft, dry_run=args.dry_run, licence=args.licence, rows=args.rows,
@@ -180,7 +180,7 @@ _EXPORT = [
     _arg('--dry-run', action='store_true', help='do and check everything, list the files, and write none'),
     _arg('--reason', default='', metavar='TEXT', help='for which a failed bias check ships all the same; the card shows it'),
     _arg('--licence', default='Apache-2.0', metavar='SPDX', help='Apache-2.0 (default), MIT, BSD-3-Clause or LicenseRef-Proprietary'),
-    _arg('--rows', default='none', metavar='HOW', help='labels: keep a hash, truth and prediction of each judged row, so that versions are compared row by row (default: none)'),
+    _arg('--rows', default='beside', metavar='WHERE', help='truth and answer of each judged row, by which versions are compared: beside the wheel (default), labels (in the package, as hashes) or none'),
     _JSON]
 _COMMANDS = dict(
     lab=('open JupyterLab on a folder, with the templates; further options go to JupyterLab', _lab,

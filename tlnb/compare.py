@@ -212,12 +212,13 @@ def _row_notes(x, y, pair):
         (min(ka, kb) == 1, 'A side of one seed says nothing about other seeds: its interval covers the rows only.'),
         (x['task'] == 'regression', 'A number counts as changed where the two answers are further apart than the median error of the first.')]
 
-def _notes(x, y, pair, same, scores):
+def _notes(x, y, pair, same, scores, bare):
     "What a reader must know to believe the figures"
     alone = [metric(o['metric']).words for o in scores if not o['paired']]
     found = [(not same and pair is None, 'The data differ: a difference may come from the data alone.'),
         (not same and pair is not None, 'The data differ; figures and flips are of the rows that both were judged on.'),
-        (pair is None, 'A package keeps no judged rows: intervals of differences are unpaired, hence wide, and flips are not known.'),
+        (pair is None, f"No judged rows are there of {' and '.join(bare)}: intervals of differences are unpaired, hence wide, and flips are not known. "
+            'For flips compare wheels where they were made (an export keeps their rows in the dist folder), or export with the rows in the package (--rows labels).'),
         *(_row_notes(x, y, pair) if pair else []),
         (pair is not None and bool(alone), f"A package keeps no probabilities: {', '.join(alone)} are of all judged rows of each side, and their differences are unpaired."),
         (x['metric'] != y['metric'], f"They were judged by {metric(x['metric']).words} and {metric(y['metric']).words}: the verdict is by the first."),
@@ -243,4 +244,4 @@ def compare(
     rows = dict(common=pair and pair.n, relabelled=pair and pair.relabelled, a=x['n_judged'], b=y['n_judged'])
     lead = next(o for o in scores if o['metric'] == x['metric'])
     return Comparison(x, y, same, rows, x['metric'], lead['verdict'], scores, flips, _bias(x, y), _sizes(x, y), _recipes(x, y), differences(_flat(x['environment']), _flat(y['environment'])),
-        _notes(x, y, pair, same, scores))
+        _notes(x, y, pair, same, scores, [o.about['name'] for o in (a, b) if o.rows is None]))

@@ -59,7 +59,7 @@ def _span(o): return '' if not o else f' ({_num(o[0])} to {_num(o[1])})'
 def _gain(o): return '–' if o['gain'] is None else f"{o['gain']:+.3f}" + ('' if not o['interval'] else f" ({o['interval'][0]:+.3f} to {o['interval'][1]:+.3f})")
 
 def _flip_words(f):
-    if f is None: return 'not known: a side keeps no judged rows'
+    if f is None: return 'not known: judged rows of a side are not there (see notes)'
     return f"{f['count']:,} of {f['n']:,} judged rows: {f['better']:,} better, {f['worse']:,} worse" + (f", {f['neither']:,} neither" if f['neither'] else '')
 
 def _rows_words(c):

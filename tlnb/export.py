@@ -22,7 +22,7 @@ from .git import git_commit, git_left, git_ready
 from .judgement import arms_label
 from .package import Package
 from .pictures import plot_arms
-from .portrait import portrait
+from .portrait import keep_rows, portrait
 from .project import STATE, check_request, digest, licence_text, next_version, pyproject, staged
 from .report import report
 from .store import atomic_write, plain, to_json
@@ -287,7 +287,9 @@ def _fill(p, run, nb, text, bump, reason, draft, licence, rows, say):
     version = next_version(p.released, bump, draft)
     exporter,fitted = protocol('exporter', run.recipe.modality),run.fitted()
     meta,news,traced = model_meta(run, fitted, exporter),about(run),exporter.traced(fitted)
-    meta['compare'] = portrait(run, name=f'{p.name} {version}', rows=rows, salt=p.name)
+    meta['compare'] = said = portrait(run, name=f'{p.name} {version}', rows=dict(beside='plain').get(rows, rows), salt=p.name)
+    beside = said['rows'] if rows == 'beside' else None
+    if rows == 'beside': said['rows'] = None
     parity,why = _with_network(p, run, traced, lambda network: _write(p, nb, text, exporter, licence, version, meta, traced, network), say)
     if exported(nb): _export_cells(p); _check_cells(p)
     card = _card(p, run, nb, reason, version, parity, why)
@@ -299,6 +301,7 @@ def _fill(p, run, nb, text, bump, reason, draft, licence, rows, say):
     p.write('CHANGELOG.md', with_entry(p.read('CHANGELOG.md').decode(), new, p.state.get('draft', '')))
     say('building the wheel')
     wheel = _wheel(p)
+    keep_rows(p.folder, p.module, beside)
     p.finish(dict(released=p.released if draft else version, draft=new if draft else '', basis=p.state.get('basis') if draft else news))
     return parity, wheel, lines, why
 
@@ -320,11 +323,12 @@ def _kept_notes(p, left, version)->list:
     return [*([f"changed by hand and kept as it was, so that it does not say what {version} says: {', '.join(made)}; move it away to have it written anew"] if made else []),
         *([f"changed by hand and not committed, so that the commit and tag of {version} do not hold the change: {', '.join(left)}"] if left else [])]
 
-def _notes(p, target, nb, repository, why)->list:
+def _notes(p, target, nb, repository, why, keeps)->list:
     heavy = [o for o in needs(exported(nb), p.module) if re.split('[>=]', o)[0] in HEAVY]
     return [*([f'{why}: the network runs in torch, which whoever installs the package has to ask for with [torch]'] if why else []),
         *(['no cell begins with #| export: the package has predict, check and card; a function of your own in such a cell goes into it too'] if not exported(nb) else []),
         *([f"cells that are exported import {', '.join(heavy)}: the package is no longer light"] if heavy else []),
+        *(['id, truth and answer of each judged row stay in dist/.rows, so that tlnb compare tells which answers changed: in no wheel and no commit (--rows none keeps none)'] if keeps else []),
         *([] if repository or not target.is_dir() else ['the project is no git repository of its own: nothing was committed (git init makes it one)'])]
 
 # %% ../nbs/45_export.ipynb #c1b95d88
@@ -338,13 +342,13 @@ def export(
     draft:bool=False,     # A draft: parts that a person writes may be empty, and version and card say so
     dry_run:bool=False,   # Say what would be written, and write nothing
     licence:str='Apache-2.0', # One of `tlnb.project.LICENCES`
-    rows:str='none',      # labels: the package keeps of each judged row a hash, its truth and what was predicted, so that two versions are compared row by row
+    rows:str='beside',    # One of `tlnb.project.ROWS`: where truth and answer of each judged row are kept, so that two versions are compared row by row
     say=None,             # (text) -> None, told what is being done
 )->Package:
     "A package that pip installs, of a run; `GateError` where it may not ship as it is, another `TlnbError` where it cannot be made: then nothing is written"
-    check_request(name, bump, licence)
+    check_request(name, bump, licence, rows)
     target = Path(to or name).expanduser().absolute()
-    say = say or (lambda text: None)
+    say, keeps = say or (lambda text: None), rows == 'beside' and not (target/'dist'/'.rows').is_dir()
     with staged(target, name, dry_run) as p:
         version = next_version(p.released, bump, draft)
         repository = git_ready(target, '' if draft else f'v{version}')
@@ -356,6 +360,6 @@ def export(
         files,size = _files(p, target),wheel.stat().st_size
         left = git_left(target, p.kept) if repository else []
         if repository and not dry_run: p.check(); git_commit(p.folder, [o['path'] for o in files if o['path'] not in left], f'{name} {version}', '' if draft else f'v{version}')
-    made = Package(name, version, target, target/'dist'/wheel.name, size, parity, files, lines, [*_kept_notes(p, left, version), *_notes(p, target, nb, repository, why)], 'torch' if why else '', dry_run)
+    made = Package(name, version, target, target/'dist'/wheel.name, size, parity, files, lines, [*_kept_notes(p, left, version), *_notes(p, target, nb, repository, why, keeps)], 'torch' if why else '', dry_run)
     if not dry_run: _note(run, made)
     return made

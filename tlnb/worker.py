@@ -18,7 +18,7 @@ from .project import BUMPS, LICENCES, STATE, check_request, module_name, next_ve
 # %% ../nbs/92_worker.ipynb #5dee2ff8
 FIELDS = dict(to='Folder', draft='Draft', reason='Reason', licence='Licence', bump='Version', name='Name', rows='Judged rows')
 _PLACES = {'not a name': 'name', 'a module of Python': 'name', 'a folder of the project': 'name', 'the name is taken': 'name', 'the tag': 'bump', 'no such bump': 'bump', 'not a version': 'bump',
-    'no such licence': 'licence'}
+    'no such licence': 'licence', 'no such way to keep': 'rows'}
 _CURES = {'choose another with --to': 'choose another Folder', 'choose another folder with --to': 'choose another Folder', 'export a draft with --draft': 'make it a Draft',
     'write the reason: --reason "…" (in Python: reason="…")': 'write the Reason'}
 
@@ -69,7 +69,7 @@ def look(
 # %% ../nbs/92_worker.ipynb #51f8b5ae
 def make(say, notebook:str, **asked)->dict:
     "What `tlnb export` does"
-    check_request(asked['name'], asked['bump'], asked['licence']) # before anything heavy is imported
+    check_request(asked['name'], asked['bump'], asked['licence'], asked['rows']) # before anything heavy is imported
     say('loading the library')
     from tlnb.export import export
     say('reading the run')
