@@ -213,3 +213,32 @@ def test_a_folder_that_is_gone(tmp_path, monkeypatch, capsys, command):
     assert main(command.split()) == 2
     err = capsys.readouterr().err
     assert err.startswith('tlnb: the folder in which you stand is not there any more: ') and err.count('\n') == 1
+
+
+def test_the_card_reads_the_saved_notebook(tmp_path, monkeypatch):
+    "What a person wrote there stands on the card as soon as it is saved, and the card says from where it is read; a notebook of another recipe says nothing"
+    import nbformat
+    from nbformat.v4 import new_code_cell as code, new_markdown_cell as text, new_notebook
+    from tlnb.card import card
+    from tlnb.recipe import Recipe
+    recipe,at = Recipe.for_tabular(data='people.csv', target='bought'),tmp_path/'home'/'mine.ipynb'
+    folder = RunFolder(tmp_path/'home'/'tlnb-runs'/'people-1')
+    folder.create('0123456789abcdef', dict(modality='tabular', recipe=recipe.to_dict()))
+    def save(use, path=at, recipe=recipe):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        nbformat.write(new_notebook(cells=[code(recipe.to_cell()), text(f'### Intended use\n\n{use}')]), path)
+    save('*To be written by a person:* Who?')
+    monkeypatch.delenv('JPY_SESSION_NAME', raising=False)
+    assert card(folder).notebook is None and 'from the saved notebook when a package is exported' in card(folder)._repr_markdown_()
+    monkeypatch.setenv('JPY_SESSION_NAME', str(at))
+    assert 'Not written yet: Intended use, ' in (shown := card(folder)._repr_markdown_()) and 'from `mine.ipynb` as it was saved last' in shown
+    save('Second opinion of the clerks.')
+    page = card(folder)
+    assert 'Second opinion' in page.text and 'use' not in page.open_parts and 'Not written yet: Out of scope' in page._repr_markdown_() and 'Not written yet' not in (folder.path/'card.md').read_text()
+    save('Of another model.', recipe=Recipe.for_tabular(data='people.csv', target='bought', train_epochs=9))
+    assert 'Of another' not in card(folder).text
+    save('What `tlnb run` left, as somebody edits it.', folder.path.parent/'notebook.ipynb')
+    assert 'as somebody edits it' in card(folder).text
+    at.write_text('{')
+    (folder.path.parent/'notebook.ipynb').write_text('[]')
+    assert 'as somebody edits it' in card(folder).text and card(folder).notebook is None

@@ -14,7 +14,8 @@ from pathlib import Path
 import nbformat
 
 from .adapt import Run
-from .cell import Expression, edit_cell, find_cell, read_cell
+from .card import agrees
+from .cell import edit_cell, find_cell, read_cell
 from .errors import ExportError, RecipeError, StoreError
 from .gallery import new, templates
 from .keys import KEYS
@@ -33,17 +34,11 @@ def _shown(nb)->list:
     found = [o.get('data', {}).get('application/vnd.tlnb.verdict+json', {}).get('run') for c in nb.cells if c.cell_type == 'code' for o in c.outputs]
     return [Path(o) for o in dict.fromkeys(found[::-1]) if o]
 
-def _agrees(nb, run)->bool:
-    "Is this the recipe of the run? Paths count by their names"
-    def name(v): return Path(v).name if isinstance(v, str) else v
-    said = read_cell(''.join(nb.cells[find_cell(nb)].source))
-    return all(isinstance(v, Expression) or v is None or KEYS[k].affects == 'place' and k != 'data.path' or name(v) == name(run.recipe[k]) for k,v in said.items())
-
 def _run_of(path, nb)->Run:
     here = [path.parent, path.parent/'run', *_shown(nb), *(o.path for o in runs(path.parent))]
     found = [Run.load(o) for o in dict.fromkeys(here) if (o/'run.json').is_file()]
     for run in found:
-        if _agrees(nb, run): return run
+        if agrees(nb, run.recipe): return run
     if found: raise RecipeError('the recipe was changed since the notebook was run', path, 'run the notebook again, then export it')
     raise RecipeError('no run of this notebook', path, 'run it first, or give the run folder')
 
@@ -55,11 +50,11 @@ def _notebook_of(run)->nbformat.NotebookNode:
     outside = at.parent/'notebook.ipynb' # the one that a person edits; the run folder's is a copy of it
     for path in (outside, at/'notebook.ipynb', asked):
         if path.suffix != '.ipynb' or not path.is_file(): continue
-        if _agrees(nb := _read(path), run): return nb
+        if agrees(nb := _read(path), run.recipe): return nb
         if path == outside and (at/'notebook.ipynb').is_file(): raise RecipeError('the recipe was changed since the notebook was run', path, 'run the notebook again, or give the notebook that is meant')
     for path in sorted(base.glob('*.ipynb')) if base.is_dir() else []:
         with suppress(RecipeError): # no notebook of ours
-            if _agrees(nb := _read(path), run) and at in (o.absolute() for o in _shown(nb)): return nb
+            if agrees(nb := _read(path), run.recipe) and at in (o.absolute() for o in _shown(nb)): return nb
     found = [o for o in templates() if o.modality == run.recipe.modality]
     if not found: raise ExportError('no notebook of this run', at, 'give the notebook')
     with tempfile.TemporaryDirectory() as d:
