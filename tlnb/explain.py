@@ -214,11 +214,16 @@ class Explainer:
 
     def subject(self, budget=None, planned=0)->Subject:
         "What is asked: made where it is not there yet, and anew where the model has been trained since"
-        stamp = _trained(self.run, self.arm, self.seed)
+        stamp = self.trained()
         if self._subject is None or self._subject[0] != stamp:
             self._subject = stamp,Subject(self.run, self.arm, self.seed, planned=self.planned or planned, budget=budget, **self.how)
         self._subject[1].budget = budget or Budget()
         return self._subject[1]
+
+    def trained(self)->int:
+        "When its weights were written, ns; 0 where they are in no file"
+        f = self.run.piece(self.arm, self.seed)/'model.safetensors' if self.arm in getattr(self.run, 'arms', dict)() else None
+        return f.stat().st_mtime_ns if f and f.is_file() else 0
 
     def release(self):
         "Let go of the copy; the next call makes it again"
@@ -237,11 +242,6 @@ class Explainer:
             info,values = _explained(self.subject(budget, len(asked[0])*evaluations), asked, method, evaluations, classes, general)
         info.update(ended=budget.ended or ('' if info.pop('complete') else 'interrupted'), seconds=round(time.time()-start, 2), scored=budget.scored)
         return Explanation(info, values, getattr(self.run.folder, 'path', None))
-
-def _trained(run, arm, seed):
-    "When the weights were written"
-    f = run.piece(arm, seed)/'model.safetensors' if hasattr(run, 'piece') and arm in getattr(run, 'arms', dict)() else None
-    return f.stat().st_mtime_ns if f and f.is_file() else 0
 
 # %% ../nbs/32_explain.ipynb #c49e8682
 def _named(info): return all(i['why'].startswith(('asked for', 'given')) for i in info['items'])

@@ -162,7 +162,7 @@ class View {
     for (const o of this.form.querySelectorAll('.tlnb-field')) {
       const text = errors[o.dataset.key] ?? '';
       o.querySelector('.tlnb-error').textContent = text;
-      o.querySelector('input, select').toggleAttribute('aria-invalid', Boolean(text));
+      o.querySelector('input, select, textarea').toggleAttribute('aria-invalid', Boolean(text));
     }
   }
 
@@ -191,9 +191,6 @@ class View {
       if (control && !o.locked && control !== document.activeElement && control.value !== value) control.value = value;
       control?.closest('.tlnb-field').classList.toggle('tlnb-changed', o.key in pending);
     }
-    const code = tag('details', { class: 'tlnb-code', open: this.bar.querySelector('details')?.open ?? false }, tag('summary', {}, 'As code'),
-      tag('pre', { tabindex: '0' }, tag('code', {}, this.model.get('call'))),
-      tag('button', { type: 'button', class: 'tlnb-button', onclick: () => this.copy() }, 'Copy'));
     const shown = new Set(this.model.get('fields').map(o => o.key));
     const refused = Object.entries(this.model.get('errors')).filter(([k]) => !shown.has(k)).map(([, text]) => ` ✕ ${text}`).join('');
     const what = n ? `${n} change${n > 1 ? 's' : ''} not written yet: ${Object.keys(pending).join(', ')}${refused}`
@@ -201,8 +198,15 @@ class View {
     const write = tag('button', { type: 'button', class: 'tlnb-button tlnb-accept', 'data-do': 'write', 'aria-disabled': n || written.length ? null : 'true', onclick: () => this.write() }, 'Write to notebook');
     const undo = tag('button', { type: 'button', class: 'tlnb-button', 'data-do': 'undo', 'aria-disabled': n ? null : 'true', onclick: () => this.undo() }, 'Undo changes');
     const focus = this.bar.contains(document.activeElement) ? document.activeElement.dataset.do : null;
-    this.bar.replaceChildren(tag('div', { class: 'tlnb-actions' }, write, undo, tag('span', { class: 'tlnb-what' }, what)), code);
+    this.bar.replaceChildren(tag('div', { class: 'tlnb-actions' }, write, undo, tag('span', { class: 'tlnb-what' }, what)), this.codeBlock());
     if (focus) this.bar.querySelector(`[data-do="${focus}"]`)?.focus();
+  }
+
+  // what would be written, to be read and copied
+  codeBlock() {
+    return tag('details', { class: 'tlnb-code', open: this.bar.querySelector('details')?.open ?? false }, tag('summary', {}, 'As code'),
+      tag('pre', { tabindex: '0' }, tag('code', {}, this.model.get('call'))),
+      tag('button', { type: 'button', class: 'tlnb-button', onclick: () => this.copy() }, 'Copy'));
   }
 
   undo() {
@@ -214,7 +218,7 @@ class View {
   async copy() {
     const pre = this.bar.querySelector('pre');
     getSelection().selectAllChildren(pre);
-    try { await navigator.clipboard.writeText(this.model.get('call')); this.say('Copied: paste it over the call in the recipe cell.'); }
+    try { await navigator.clipboard.writeText(this.model.get('call')); this.say(this.pasteHint ?? 'Copied: paste it over the call in the recipe cell.'); }
     catch { this.say('Selected: copy it with the keyboard.'); }
   }
 

@@ -14,7 +14,7 @@ from fastcore.basics import patch
 from ..outputs import target_form
 from ..splits import evenly
 from .checks import keys, looks_of, warnings
-from .picture import thumbnail
+from .picture import decode_picture, thumbnail
 from .prep import PicturePrep, pixel_bank, remember
 from .read import read
 
@@ -90,6 +90,11 @@ class VisionModality:
         return show(dataset, rows)
 
     def restore(self, prep): return PicturePrep.from_dict(prep)
+
+    def received(self, data, name):
+        "A picture that came as bytes, and the ending of its file; `DataError` where it is none"
+        image,kind = decode_picture(data, name)
+        return image, dict(JPEG='jpg', TIFF='tif').get(kind, kind.lower())
 
     def thumbnail(self, dataset, row, px):
         "The picture of a row as a data URI, its longest side `px` at most; `DataError` where it can no longer be read"
