@@ -242,3 +242,20 @@ def test_the_card_reads_the_saved_notebook(tmp_path, monkeypatch):
     at.write_text('{')
     (folder.path.parent/'notebook.ipynb').write_text('[]')
     assert 'as somebody edits it' in card(folder).text and card(folder).notebook is None
+
+
+def test_what_a_next_version_would_say(tmp_path, monkeypatch):
+    "Drafted from the run and the last release alone: the project is not opened, so that nothing waits for it"
+    from importlib import import_module
+    from tlnb.worker import answer
+    export,finished = (import_module(f'tlnb.{o}') for o in ('export', 'finished'))
+    said = dict(fingerprint='a', rows=225, recipe={'train.epochs': 3}, arm='simple', scores=dict(accuracy=.7), verdict='helped', bias='pass')
+    monkeypatch.setattr(finished, 'found', lambda notebook: (f'run of {notebook}', None))
+    monkeypatch.setattr(export, 'about', lambda run: said | dict(recipe={'train.epochs': 4}) if run == 'run of n.ipynb' else None)
+    def news(): return answer(dict(work='news', notebook='n.ipynb', to=str(tmp_path)), print)
+    assert news() == dict(result=dict(changes=['First version.']))
+    (tmp_path/'.tlnb.json').write_text(json.dumps(dict(name='p', basis=said)))
+    assert news() == dict(result=dict(changes=['Recipe: `train.epochs` 3 → 4.']))
+    monkeypatch.undo()
+    (tmp_path/'n.ipynb').write_text('{}')
+    assert list(answer(dict(work='news', notebook=str(tmp_path/'n.ipynb'), to=str(tmp_path)), print)) == ['error']

@@ -61,7 +61,7 @@ def tree(path): return sorted(str(o.relative_to(path)) for o in path.rglob('*'))
 EXPORT = dict(notebook='n.ipynb', to='p', name='who-buys', bump='minor', licence='MIT', rows='none', reason='', draft=False, dry_run=True)
 one_base = pytest.mark.parametrize('jp_base_url', ['/'], indirect=True)
 EVERY = [('status', None), ('templates', None), ('new', dict(template='tabular', folder='', name='x', values={})), ('edit', dict(source=CELL, changes={})),
-    ('runs', None), ('runs/compare', None), ('runs/delete', dict(path='r')), ('training', None), ('stop', dict(run='r')), ('export', None), ('export/start', EXPORT), ('export/job', None),
+    ('runs', None), ('runs/compare', None), ('runs/delete', dict(path='r')), ('training', None), ('stop', dict(run='r')), ('export', None), ('export/news', None), ('export/start', EXPORT), ('export/job', None),
     ('export/cancel', dict(id='x')), ('compare', None)]
 
 
@@ -463,6 +463,33 @@ def test_an_export_is_followed_and_cancelled(ask, root, notebook, worker):
     assert (found['state'], found['text']) == ('running', 'at it')
     assert ask('export/start', good)[0] == 409
     assert ask('export/cancel', dict(id=id)) == (200, dict(id=id)) and ended(ask, id)['state'] == 'cancelled'
+
+@one_base
+def test_a_page_that_is_loaded_anew_finds_the_export_at_work(ask, root, notebook, worker):
+    "Whoever looks at the notebook, in whatever page, is told the job, what it is doing, and its end; another notebook is not at work"
+    worker("if asked['work'] == 'look': tell(result=dict(projects=[], problem=None)); sys.exit()\ntell(say='at it'); time.sleep(600)")
+    (root/'work'/'other.ipynb').write_text(json.dumps(NB))
+    assert ask('export', notebook=notebook)[1]['running'] is None
+    id = ask('export/start', EXPORT | dict(notebook=notebook, to='work/p'))[1]['id']
+    for name in ('', 'who-buys'): assert ask('export', notebook=notebook, name=name, to='work/p')[1]['running'] == id
+    assert ask('export', notebook='work/other.ipynb')[1]['running'] is None
+    while not (found := ask('export/job', id=id)[1])['text']: time.sleep(.05)
+    assert (found['state'], found['about'], found['text']) == ('running', notebook, 'at it')
+    ask('export/cancel', dict(id=id)); ended(ask, id)
+    assert ask('export', notebook=notebook)[1]['running'] is None and ask('export/job', id=id)[1]['state'] == 'cancelled'
+
+@one_base
+def test_what_a_next_version_would_say(ask, root, notebook, worker):
+    "The worker is asked with paths of the disk, and only for what lies in the root; where it cannot tell, the answer is a line without the root's path"
+    before = tree(root)
+    for o in ('../x', '', 'out/p'): assert ask('export/news', notebook=notebook, to=o)[0] in (400, 403, 404), o
+    assert ask('export/news', notebook='none.ipynb', to='work/p')[0] == 404
+    worker("tell(error=dict(message='no run of this notebook: ' + asked['notebook'], field=''))")
+    code, found = ask('export/news', notebook=notebook, to='work/p')
+    assert code == 400 and found['message'].startswith('no run of this notebook: ') and str(root) not in found['message'] and tree(root) == before
+    worker("tell(result=dict(changes=[json.dumps(asked)]))")
+    code, found = ask('export/news', notebook=notebook, to='work/p')
+    assert code == 200 and json.loads(found['changes'][0]) == dict(work='news', notebook=str(root/'work'/'n.ipynb'), to=str(root/'work'/'p'))
 
 @one_base
 def test_an_export_of_nothing(ask, root, notebook):

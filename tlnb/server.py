@@ -4,10 +4,10 @@
 
 # %% auto #0
 __all__ = ['LIMIT', 'WORKERS', 'ROUTES', 'Refusal', 'read_body', 'Root', 'status', 'gallery', 'notebook_name', 'make', 'edit',
-           'listed', 'compared', 'delete', 'stop', 'training', 'look', 'start_export', 'export_state', 'cancel_export',
-           'judged_alike', 'Route', 'StatusRoute', 'TemplatesRoute', 'NewRoute', 'EditRoute', 'RunsRoute',
-           'CompareRoute', 'DeleteRoute', 'TrainingRoute', 'StopRoute', 'LookRoute', 'ExportRoute', 'JobRoute',
-           'CancelRoute', 'JudgedRoute']
+           'listed', 'compared', 'delete', 'stop', 'training', 'look', 'news', 'start_export', 'export_state',
+           'cancel_export', 'judged_alike', 'Route', 'StatusRoute', 'TemplatesRoute', 'NewRoute', 'EditRoute',
+           'RunsRoute', 'CompareRoute', 'DeleteRoute', 'TrainingRoute', 'StopRoute', 'LookRoute', 'NewsRoute',
+           'ExportRoute', 'JobRoute', 'CancelRoute', 'JudgedRoute']
 
 # %% ../nbs/93_server.ipynb #84fa6254
 import asyncio, json, os, re, sys, threading
@@ -284,6 +284,10 @@ def look(root:Root, notebook:str, name:str, to:str)->dict:
     if found['problem']: found['problem']['message'] = _within(root, found['problem']['message'])
     return found | dict(running=busy.id if busy else None, projects=[o | dict(folder=root.relative(Path(o['folder']))) for o in found['projects']])
 
+def news(root:Root, notebook:str, to:str)->dict:
+    "What the changelog would say of a next version in this folder"
+    return _asked(WORKERS.start(dict(work='news', notebook=str(_notebook(root, notebook)), to=str(_project(root, to)))), 120)
+
 def start_export(root:Root, notebook:str, to:str, **asked)->dict:
     "Begin an export, or the trial of one; the id of its job"
     nb,target = _notebook(root, notebook),_project(root, to)
@@ -411,6 +415,12 @@ class LookRoute(Route):
     @authorized
     async def get(self): await self.reply(look, *(self.get_query_argument(o, '', strip=False) for o in ('notebook', 'name', 'to')))
 
+class NewsRoute(Route):
+    "GET export/news?notebook=&to="
+    @web.authenticated
+    @authorized
+    async def get(self): await self.reply(news, *(self.get_query_argument(o, '', strip=False) for o in ('notebook', 'to')))
+
 class ExportRoute(Route):
     "POST export/start"
     @web.authenticated
@@ -439,7 +449,7 @@ class JudgedRoute(Route):
 
 # %% ../nbs/93_server.ipynb #4e5b8b2a
 ROUTES = {'status':StatusRoute, 'templates':TemplatesRoute, 'new':NewRoute, 'edit':EditRoute, 'runs':RunsRoute, 'runs/compare':CompareRoute,
-    'runs/delete':DeleteRoute, 'training':TrainingRoute, 'stop':StopRoute, 'export':LookRoute, 'export/start':ExportRoute, 'export/job':JobRoute,
+    'runs/delete':DeleteRoute, 'training':TrainingRoute, 'stop':StopRoute, 'export':LookRoute, 'export/news':NewsRoute, 'export/start':ExportRoute, 'export/job':JobRoute,
     'export/cancel':CancelRoute, 'compare':JudgedRoute}
 
 def _jupyter_server_extension_points(): return [dict(module='tlnb.server')]

@@ -202,6 +202,7 @@ export class Api {
   stop = (run: string): Promise<unknown> => this.post('stop', { run });
   edit = (source: string, changes: Values): Promise<{ source: string }> => this.post('edit', { source, changes });
   look = (notebook: string, name: string, to: string): Promise<ILook> => this.get('export', { notebook, name, to });
+  news = (notebook: string, to: string): Promise<{ changes: string[] }> => this.get('export/news', { notebook, to });
   startExport = (request: IExportRequest): Promise<{ id: string }> => this.post('export/start', request);
   job = (id: string): Promise<IJob> => this.get('export/job', { id });
   cancelExport = (id: string): Promise<unknown> => this.post('export/cancel', { id });

@@ -3,7 +3,7 @@ import { Contents } from '@jupyterlab/services';
 import { HTMLSelect } from '@jupyterlab/ui-components';
 import * as React from 'react';
 import { Api, IExportRequest, ILook, IPackage, IProblem, lineOf } from './api';
-import { Choices, Focus, ISubject, Notices } from './exportparts';
+import { Changes, Choices, Focus, ISubject, Notices } from './exportparts';
 import { FormBody, TextField } from './form';
 import { IPackageProps, Package } from './package';
 import { Picker } from './picker';
@@ -23,6 +23,11 @@ const BUMPS: Record<string, string> = {
   minor: 'a better or newer model, used as before',
   patch: 'the same model, something mended'
 };
+const ROWS = [
+  { value: 'beside', text: 'Beside the wheel', help: 'in the project only; two of its versions can be compared row by row' },
+  { value: 'labels', text: 'In the package', help: 'each row as a hash, none of its values; whoever has two wheels can compare them row by row' },
+  { value: 'none', text: 'Nowhere', help: 'which answers change from version to version is not known then' }
+];
 const LICENCES: Record<string, string> = { 'LicenseRef-Proprietary': 'Proprietary: all rights reserved' };
 
 /** The form of an export, which keeps what was filled in. */
@@ -31,7 +36,7 @@ export class ExportForm extends FormBody {
     super();
     this.addClass('tlnb-NewForm');
     this.folder = PathExt.dirname(options.subject.path);
-    this.answers = { notebook: options.subject.path, name: '', to: '', bump: 'minor', licence: 'Apache-2.0', rows: 'none', reason: '', draft: false, dry_run: true };
+    this.answers = { notebook: options.subject.path, name: '', to: '', bump: 'minor', licence: 'Apache-2.0', rows: 'beside', reason: '', draft: false, dry_run: true };
   }
 
   answers: IExportRequest;
@@ -64,6 +69,7 @@ export class ExportForm extends FormBody {
         this.choose(mine.folder);
       }
       this.problem = found.problem;
+      void this.tell();
     } catch (reason) {
       if (asked === this.asked) {
         this.problem = { message: lineOf(reason), field: 'to' };
@@ -71,6 +77,22 @@ export class ExportForm extends FormBody {
     }
     this.change();
     return this.known?.running ?? null;
+  }
+
+  /** Asks what the changelog would say, once for each project that has a release. */
+  private async tell(): Promise<void> {
+    const { notebook, to } = this.answers;
+    const key = this.known?.released && !this.known.problem && this.canStart ? `${to.trim()} ${this.known.released}` : '';
+    if (key === this.told) {
+      return;
+    }
+    this.told = key;
+    this.changes = null;
+    const lines = key ? await this.options.api.news(notebook, to.trim()).then(found => found.changes, (reason: unknown) => [lineOf(reason)]) : null;
+    if (key === this.told && !this.isDisposed) {
+      this.changes = lines;
+      this.change();
+    }
   }
 
   /** What keeps the form from being sent. */
@@ -220,6 +242,7 @@ export class ExportForm extends FormBody {
           choices={(known?.bumps ?? Object.keys(BUMPS)).map(o => ({ value: o, text: this.versionOf(o), help: BUMPS[o] ?? '' }))}
           onChange={bump => this.edit({ bump })}
         />
+        <Changes since={known?.problem ? null : (known?.released ?? null)} lines={this.changes} />
         <Choices
           id="tlnb-export-draft"
           legend="Kind"
@@ -244,24 +267,14 @@ export class ExportForm extends FormBody {
             {errorOf('licence') ?? ''}
           </p>
         </div>
-        <div className="tlnb-Field">
-          <label className="tlnb-Choice" htmlFor="tlnb-export-rows">
-            <input
-              id="tlnb-export-rows"
-              type="checkbox"
-              checked={answers.rows === 'labels'}
-              aria-describedby="tlnb-export-rows-help"
-              onChange={event => this.edit({ rows: event.target.checked ? 'labels' : 'none' })}
-            />
-            Keep truth and answer of each judged row
-          </label>
-          <p className="tlnb-Help" id="tlnb-export-rows-help">
-            Two versions can then be compared row by row. A row is kept as a hash, its values are not.
-          </p>
-          <p className="tlnb-Error" role="alert">
-            {errorOf('rows') ?? ''}
-          </p>
-        </div>
+        <Choices
+          id="tlnb-export-rows"
+          legend="Truth and answer of each judged row"
+          error={errorOf('rows')}
+          value={answers.rows}
+          choices={ROWS}
+          onChange={rows => this.edit({ rows })}
+        />
         {needsReason && (
           <TextField
             id="tlnb-export-reason"
@@ -309,6 +322,8 @@ export class ExportForm extends FormBody {
 
   private folder: string;
   private known: ILook | null = null;
+  private changes: string[] | null = null;
+  private told = '';
   private problem: IProblem | null = null;
   private error: IProblem | null = null;
   private wanted: { selector: string } | null = null;

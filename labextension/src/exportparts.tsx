@@ -65,6 +65,22 @@ export function Choices({ id, legend, error, value, choices, onChange }: IChoice
   );
 }
 
+/** What the changelog would say of the next version: `since` is the last release, '' where there was none, null where that is not known. */
+export function Changes({ since, lines }: { since: string | null; lines: string[] | null }): JSX.Element {
+  return (
+    <div className="tlnb-Field tlnb-Help" role="status">
+      {since && (lines ? `Changed since ${since}:` : `Looking for what has changed since ${since}…`)}
+      {since && lines && (
+        <ul className="tlnb-Lines">
+          {lines.map(o => (
+            <li key={o}>{o}</li>
+          ))}
+        </ul>
+      )}
+    </div>
+  );
+}
+
 /** Sets the focus once what is wanted has been drawn: a new object each time. */
 export function Focus({ node, on }: { node: HTMLElement; on: { selector: string } | null }): null {
   React.useEffect(() => {
