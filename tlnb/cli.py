@@ -180,7 +180,7 @@ _EXPORT = [
     _arg('--dry-run', action='store_true', help='do and check everything, list the files, and write none'),
     _arg('--reason', default='', metavar='TEXT', help='for which a failed bias check ships all the same; the card shows it'),
     _arg('--licence', default='Apache-2.0', metavar='SPDX', help='Apache-2.0 (default), MIT, BSD-3-Clause or LicenseRef-Proprietary'),
-    _arg('--rows', default='beside', metavar='WHERE', help='truth and answer of each judged row, by which versions are compared: beside the wheel (default), labels (in the package, as hashes) or none'),
+    _arg('--rows', default='beside', metavar='WHERE', help='truth and answer of each judged row, by which versions are compared: beside (default: next to the wheel), labels (in the package, as hashes) or none'),
     _JSON]
 _COMMANDS = dict(
     lab=('open JupyterLab on a folder, with the templates; further options go to JupyterLab', _lab,
