@@ -9,7 +9,7 @@ from types import ModuleType
 _PUBLIC = dict(Recipe='recipe', load='dataset', Dataset='dataset', sources='source', rank='rank', adapt='adapt', Run='adapt', evaluate='evaluate',
     explain='explain', overview='overview', sanity='sanity', check_bias='bias', card='card', report='report', compare='compare', export='export', Package='package', suspects='suspects', cleaner_panel='cleaner_panel',
     templates='gallery', new='gallery', runs='runs',
-    data_panel='data_panel', source_panel='source_panel', strategy_panel='strategy_panel', report_panel='report_panel', explain_panel='explain_panel', live='training_panel',
+    data_panel='data_panel', source_panel='source_panel', strategy_panel='strategy_panel', report_panel='report_panel', bias_panel='bias_panel', explain_panel='explain_panel', live='training_panel',
     TlnbError='errors', RecipeError='errors', DataError='errors', SourceError='errors', StoreError='errors', ExportError='errors', GateError='errors')
 __all__ = list(_PUBLIC)
 

@@ -39,7 +39,7 @@ def label(
 
 # %% ../nbs/50_panel.ipynb #1f7d4adb
 PANELS = dict(data=('data',), source=('source', 'run.offline', 'run.cache'), strategy=('train', 'transfer.strategy', *MODALITIES),
-    training=('run',), report=('transfer', 'explain', 'bias'))
+    training=('run',), bias=('bias',), report=('transfer', 'explain'))
 
 def panel_of(
     key:str, # section.name
@@ -49,7 +49,7 @@ def panel_of(
     return homes.get(key) or homes.get(key.split('.')[0], 'report')
 
 def panel_keys(
-    panel:str,    # data, source, strategy, training or report
+    panel:str,    # data, source, strategy, training, bias or report
     modality:str, # tabular, vision or text
 )->list:
     "Names of the keys that this panel edits, as `settings.ini` orders them"
@@ -173,7 +173,7 @@ def static(
         for o in panel.fields]
     settings = f'<details><summary>Settings ({len(rows)})</summary>{table(rows, ("setting", "value", "from"))}</details>' if rows else ''
     said = f'<p>{to_html(panel.progress["text"])}</p>' if panel.progress['text'] else ''
-    body = re.sub(r'<button[^>]*data-changes[^>]*>.*?</button>', '', panel.html, flags=re.S)
+    body = re.sub(r'<button\b.*?</button>', '', panel.html, flags=re.S)
     return Html(f'{_CSS}<div class="tlnb-panel"><div class="tlnb-title">{to_html(panel.title)}</div>{said}<div class="tlnb-body">{body}</div>{settings}</div>')
 
 # %% ../nbs/50_panel.ipynb #f7127360

@@ -34,9 +34,9 @@ def report_panel(
     judgement, # `Judgement`
     run=None,  # `Run` that was judged; None: no fields
 )->Panel:
-    "What the comparison found, and the recipe's fields of judging, explaining and the bias check"
+    "What the comparison found, and the recipe's fields of judging and explaining"
     recipe = run.recipe if run is not None else None
     verdict = judgement_verdict(judgement)
     if run is not None: verdict |= dict(run=str(run.folder.path.resolve()))
     return Panel('Report', verdict_html(judgement), recipe=recipe, keys=panel_keys('report', recipe.modality) if recipe else (),
-        main=('transfer.metric', 'transfer.min_gain', 'bias.limit', 'explain.items'), verdict=verdict)
+        main=('transfer.metric', 'transfer.min_gain', 'explain.items'), verdict=verdict)
