@@ -6,7 +6,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 HEAVY = {'torch', 'fastai', 'pandas', 'shap', 'ipywidgets', 'numpy'}
-TRAINS = {'devices', 'head', 'loaders', 'tabular.learner', 'tabular.simple', 'text.learner', 'text.net', 'text.pairs', 'text.simple', 'vision.net', 'vision.learner', 'vision.simple'} # below floor 2x, only these may load a training library
+TRAINS = {'devices', 'head', 'loaders', 'tabular.learner', 'tabular.simple', 'text.language', 'text.learner', 'text.net', 'text.pairs', 'text.simple', 'vision.net', 'vision.learner', 'vision.simple'} # below floor 2x, only these may load a training library
 
 def floors():
     "Module -> (number of its notebook, 1 if it is in a modality's folder): among equal numbers the general one is the lower"

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from fastcore.basics import patch
 
-from .arms import ARMS, asked_for, ended, piece_name, piece_steps, train_piece, train_source
+from .arms import ARMS, asked_for, ended, language_epochs, piece_name, piece_steps, train_piece, train_source
 from .dataset import Dataset, completed, load, protocol
 from .errors import DataError, RecipeError, StoppedError, StoreError, nearest
 from .html import badge, table
@@ -135,14 +135,19 @@ def _as_frame(items, known):
 def predict(self:Run,
     items, # Rows as the data has them, a frame or a list of dicts (pictures: paths or pictures); the target is not needed, a column that is not there counts as missing
 )->pd.DataFrame:
-    "One row per item: `predicted`, and for classes a probability each; `DataError` where no column of the data is there"
+    "One row per item: `predicted`, and for classes a probability each; `DataError` where no column of the data is there, or not the one that thresholds of groups ask for"
     known,ds = self.folder.read_json('dataset.json')['columns'],self.dataset
-    items = _as_frame(items, known)
+    given,items = items,_as_frame(items, known)
     if not set(known) & set(items.columns): raise DataError('no known column', ', '.join(map(str, items.columns[:5])), 'known: ' + ', '.join(known[:10]))
     p,classes = self.fitted().score(items),np.array(ds.classes)
     if not len(classes): return pd.DataFrame({'predicted': p[:, 0]}, index=items.index)
-    answers = [names_of(o, classes, separator_of(ds.recipe.data)) for o in said(p)] if ds.task == 'multilabel' else classes[p.argmax(1)]
+    answers = [names_of(o, classes, separator_of(ds.recipe.data)) for o in said(p)] if ds.task == 'multilabel' else classes[self._codes(p, given, items)]
     return pd.DataFrame(p, columns=[f'p({c})' for c in classes], index=items.index).assign(predicted=answers)[['predicted', *(f'p({c})' for c in classes)]]
+
+@patch
+def _codes(self:Run, p, given, items):
+    "Class numbers: the likeliest, or by the thresholds of groups that the recipe asks for"
+    return protocol('run', 'thresholds')(self, p, given, items) if self.recipe.bias.mitigation == 'thresholds' else p.argmax(1)
 
 @patch(as_prop=True)
 def learner(self:Run):
@@ -300,7 +305,8 @@ def _wanted(recipe, source):
     "Arms that `adapt` trains: those of the strategy, or from_scratch where there is nothing to transfer"
     if source is None: return ['from_scratch']
     asked = asked_for(recipe)
-    return [a for a in ARMS if a in asked or a == 'source_unchanged']
+    more = 'fine_tuning' if 'domain_adaptation' in asked and language_epochs(recipe) else '' # what reading texts without labels is compared with
+    return [a for a in ARMS if a in asked or a in ('source_unchanged', more)]
 
 def _prepare_source(material, place):
     plan_progress(place, {'source': material.recipe.train.epochs})

@@ -41,7 +41,8 @@ _registry = {
     ('exporter', 'tabular'): 'tlnb.tabular.exporter:TabularExporter',
     ('exporter', 'vision'): 'tlnb.vision.exporter:VisionExporter',
     ('runtime', 'onnx'): 'tlnb.onnx:to_onnx',
-    ('run', 'learner'): 'tlnb.foreign:from_learner'}
+    ('run', 'learner'): 'tlnb.foreign:from_learner',
+    ('run', 'thresholds'): 'tlnb.answers:by_thresholds'}
 
 # %% ../nbs/12_dataset.ipynb #2d81d9d3
 def register(
@@ -107,6 +108,7 @@ class Reading:
     found:dict=field(default_factory=dict)  # what was found out: encoding, delimiter, header ...
     defaults:dict=field(default_factory=dict) # recipe keys that embedded data fills where they are left open: its target, its split
     before:'Reading'=None    # the same rows as they were before choices about them, which do not decide who is judged
+    beside:str=''            # sha256 of what is learned from beside the rows
 
 # %% ../nbs/12_dataset.ipynb #910b04b9
 @dataclass
@@ -309,7 +311,7 @@ NO_ROWS = 'data.path', 'data.judged', 'data.inner', 'data.sensitive'    # the re
 def _fingerprint(reading, recipe)->str:
     "sha256 of the content and of the options that change rows or target"
     options = {k: v for k,v in recipe.values().items() if k.startswith('data.') and k not in NO_ROWS}
-    text = json.dumps([reading.sha256, recipe.modality, options], sort_keys=True, default=str)
+    text = json.dumps([reading.sha256, recipe.modality, options, *([reading.beside] if reading.beside else [])], sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()
 
 # %% ../nbs/12_dataset.ipynb #6bdda9d6
@@ -323,11 +325,12 @@ def completed(
     return replace(recipe.with_(new), origins={**recipe.origins, **{k: f'data {recipe.data.path}' for k in new}})
 
 def _located(recipe, folder):
-    "`recipe` with the path of its data as seen from `folder`, where something lies there, or files of which it is the beginning"
-    path = recipe.data.path
-    if not path or os.path.isabs(path): return recipe
-    there = os.path.join(folder, os.path.expanduser(path))
-    return recipe.with_({'data.path': there}) if there != path and (os.path.exists(there) or glob(escape(there) + '.*')) else recipe
+    "`recipe` with the paths of what is read as seen from `folder`, where something lies there, or files of which one is the beginning"
+    def seen(path):
+        there = os.path.join(folder, os.path.expanduser(path))
+        return there if path and not os.path.isabs(path) and there != path and (os.path.exists(there) or glob(escape(there) + '.*')) else path
+    found = {k: there for k in ('data.path', 'text.unlabelled') if k in recipe.values() and (there := seen(recipe[k] or '')) != (recipe[k] or '')}
+    return recipe.with_(found) if found else recipe
 
 # %% ../nbs/12_dataset.ipynb #a7eede66
 def _drawn(reading, recipe, kind)->set|None:

@@ -28,7 +28,7 @@ class _Arm:
     scores:list         # Every metric, of each seed
     values:np.ndarray   # [k] headline metric
     reps:np.ndarray     # [B,k]
-    spans:dict = None   # Interval of each of the ways that a transfer arm chose from
+    ways:dict = None    # The same of each of the ways that a transfer arm chose from
 
     def mean(self, key):
         "Mean over seeds of what training says; None where it says nothing"
@@ -87,19 +87,20 @@ def measure(
         values = np.array([np.nan if s[name] is None else s[name] for s in scores])
         reps = replicates(name, y, preds, draws) if np.isfinite(values).all() else np.full((samples, len(seeds)), np.nan)
         pieces = [o[s] for s in seeds]
-        arms.append(_Arm(k, _side(k), pieces, preds, scores, values, reps, _spans(run, k, pieces, name, draws) if _side(k) == 'transfer' else {}))
+        arms.append(_Arm(k, _side(k), pieces, preds, scores, values, reps, _ways_of(run, k, pieces, name, draws) if _side(k) == 'transfer' else {}))
     return arms, draws, seeds
 
-def _spans(run, arm, pieces, name, draws):
-    "Interval of each of the ways that an arm chose from, as far as their predictions are kept"
+def _ways_of(run, arm, pieces, name, draws):
+    "Each of the ways that an arm chose from, as far as its predictions are kept"
     from tlnb.arms import MEMBER
     y, told = run.dataset.y[run.dataset.judged], [run.predictions(arm, p['seed']) for p in pieces if p.get('members')]
     ways = [o for o in told[0] if o.startswith(MEMBER) and all(o in t for t in told)] if len(told) == len(pieces) else []
     found = {}
     for o in ways:
         preds = [t[o] for t in told]
-        values = np.array([np.nan if (v := score_all(run.dataset.task, y, p)[name]) is None else v for p in preds])
-        if np.isfinite(values).all(): found[o.removeprefix(MEMBER)] = _clipped(name, interval(over_seeds(values, replicates(name, y, preds, draws), draws)))
+        scores = [score_all(run.dataset.task, y, p) for p in preds]
+        values = np.array([np.nan if s[name] is None else s[name] for s in scores])
+        if np.isfinite(values).all(): found[o.removeprefix(MEMBER)] = _Arm(o.removeprefix(MEMBER), 'transfer', pieces, preds, scores, values, replicates(name, y, preds, draws))
     return found
 
 def _clipped(name, span): return span and [float(np.clip(o, metric(name).lo, metric(name).hi)) for o in span]
@@ -124,7 +125,8 @@ def _row(arm, draws, name):
         seconds=arm.mean('seconds'), trainable_parameters=arm.pieces[0].get('trainable_parameters'), epochs=arm.mean('epochs'),
         device=arm.pieces[0].get('device'), side=arm.side, inner=better(name)*inner if np.isfinite(inner) else None,
         by_seed={str(p['seed']): float(v) if np.isfinite(v) else None for p,v in zip(arm.pieces, arm.values)},
-        chosen=sorted({str(p['chosen']) for p in arm.pieces if p.get('chosen')}), members=_members(arm.pieces), member_intervals=arm.spans)
+        chosen=sorted({str(p['chosen']) for p in arm.pieces if p.get('chosen')}), members=_members(arm.pieces),
+        member_intervals={k: _clipped(name, interval(over_seeds(o.values, o.reps, draws))) for k,o in (arm.ways or {}).items()})
 
 # %% ../nbs/32_evaluate.ipynb #5bd8ca4a
 def verdict(
@@ -149,6 +151,20 @@ def compare(
     where = dict(helped=f'lies above {min_gain:g}', hurt=f'lies below -{min_gain:g}', no_difference=f'is not wholly outside -{min_gain:g} to {min_gain:g}')[v]
     return dict(verdict=v, reason=f'the 95 % interval of the gain, {shown}, {where}', gain=float(gains.mean()), interval=span)
 
+# %% ../nbs/32_evaluate.ipynb #c0f6d0ea
+def _ablation(arm, arms, draws, name, min_gain):
+    "What reading texts without labels was worth, and what was read; {} where nothing was"
+    from tlnb.arms import ABLATION, BARE, LANGUAGE
+    told = [p['language'] for p in arm.pieces if p.get('language')]
+    if not told: return {}
+    def one(way):
+        rest = next((a for a in arms if a.name == ABLATION[way]), None)
+        found = dict(gain=None, interval=None, verdict='not_applicable', reason=f'{ABLATION[way]} was not trained') if rest is None or way not in arm.ways else compare(arm.ways[way], rest, draws, name, min_gain)
+        return dict(without=ABLATION[way], **dict(gain=None, interval=None) | found)
+    read = {k: told[0][k] for k in ('texts', 'guesses', 'file', 'of_file', 'left_out', 'transductive')} | dict(perplexity=[float(np.mean(o)) for o in zip(*(t['perplexity'] for t in told))])
+    bare = dict(unsupervised=one(BARE)) if any(BARE in (p.get('members') or {}) for p in arm.pieces) else {}
+    return dict(ablation=one(LANGUAGE) | bare | dict(metric=name, read=read))
+
 # %% ../nbs/32_evaluate.ipynb #d9cfc7b5
 def _pair(arms, run, name, baselines):
     "The best arm of each side by the inner split, or the reason why there is none"
@@ -160,12 +176,17 @@ def _pair(arms, run, name, baselines):
     return tuple(max(side, key=lambda a: a.inner(name)) for side in sides.values()), ''
 
 # %% ../nbs/32_evaluate.ipynb #92e244cf
-NO_LABELS = 'source_unchanged', 'domain_adaptation', 'zero_shot'   # arms that learn nothing from the target's labels
+NO_LABELS = 'source_unchanged', 'domain_adaptation', 'zero_shot'   # arms that learn nothing from the target's labels, unless a language model came first
+
+def _unlabelled(run, name):
+    "Whether an arm learned nothing from the target's labels"
+    from tlnb.arms import LANGUAGE
+    return name in NO_LABELS and not any(p.get('chosen') == LANGUAGE for p in run.arms().get(name, []))
 
 def _curve(run, best):
     "Arms and sizes that the labels-needed curve takes, beside all rows"
     sizes = curve_sizes(run.dataset.n_train, len(run.dataset.classes), run.recipe.transfer.curve)
-    return [k for k in (best, 'from_scratch') if k not in NO_LABELS], sizes
+    return [k for k in (best, 'from_scratch') if not _unlabelled(run, k)], sizes
 
 def _trained(run, arm, seeds, size):
     "Are all seeds of this piece of the curve there?"
@@ -181,9 +202,9 @@ def _labels(run, best, scratch, draws, seeds, name):
     run.train(learning, sizes=sizes[:-1])
     done = [n for n in sizes[:-1] if all(_trained(run, k, seeds, n) for k in learning)]
     if not done: return None, 'the run was stopped before the curve was measured'
-    preds = {side: [a.preds if a.name in NO_LABELS else _judged(run, a.name, seeds, n) for n in done] + [a.preds]
+    preds = {side: [a.preds if _unlabelled(run, a.name) else _judged(run, a.name, seeds, n) for n in done] + [a.preds]
         for side,a in (('transfer', best), ('from_scratch', scratch))}
-    return labels_needed([*done, sizes[-1]], preds, ds.y[ds.judged], name=name, draws=draws, target=r.target_value, unlabelled=best.name in NO_LABELS), ''
+    return labels_needed([*done, sizes[-1]], preds, ds.y[ds.judged], name=name, draws=draws, target=r.target_value, unlabelled=_unlabelled(run, best.name)), ''
 
 def _compute(best, scratch):
     "Mean training seconds a seed of both sides"
@@ -193,11 +214,14 @@ def _compute(best, scratch):
 # %% ../nbs/32_evaluate.ipynb #87c38acf
 SAMPLES = 1000   # resamples of rows and seeds
 
+def _transductive(run): return any(p.get('language', {}).get('transductive') for o in run.arms().values() for p in o)
+
 def _notes(run, seeds, draws):
     ds, asked = run.dataset, run.recipe.run.seeds
     found = [(len(seeds) < asked, f'Only {len(seeds)} of {asked} seeds were finished by every arm.'),
         (len(seeds) == 1, 'With one seed the intervals cover the judged rows only, not other seeds.'),
         (draws.units < 50, f'{draws.units} judged rows or groups of rows are few: the intervals are rough.'),
+        (_transductive(run), 'Transductive: a language model read the texts of the judged rows, without their labels. What it reached holds for these rows, and not for others.'),
         (draws.units < ds.n_judged, f'The {ds.n_judged:,} judged rows form {draws.units:,} groups that were resampled whole.')]
     return [text for holds,text in found if holds]
 
@@ -260,8 +284,8 @@ def evaluate(
         _keep(run, _partial(_nothing(run, name, skipped)))
         raise StoppedError('stopped before anything could be judged', str(run.folder.path), 'let it go on: run.resume()')
     arms, draws, seeds = measure(run, name, SAMPLES)
-    every = {a.name: _row(a, draws, name) for a in arms} | skipped
-    transfer = _transfer(run, arms, draws, seeds, name, baselines)
+    every = {a.name: _row(a, draws, name) | _ablation(a, arms, draws, name, r.min_gain) for a in arms} | skipped
+    transfer = _transfer(run, arms, draws, seeds, name, baselines) | next(({'ablation': o['ablation']} for o in every.values() if 'ablation' in o), {})
     y = np.concatenate([ds.y[ds.judged]]*len(seeds))
     calibration = {} if ds.task == 'regression' else {a.name: reliability(y, np.concatenate(a.preds)).to_dict('records') for a in arms}
     event = 'any label' if ds.task == 'multilabel' else f'{ds.target} = {ds.classes[1]}' if len(ds.classes) == 2 else 'the predicted class' if ds.classes else ''

@@ -194,6 +194,7 @@ class Text(Section):
     pool:str               = _key('training', 'auto', 'mean', 'first', 'last')
     unlabelled:str         = _key()
     language_epochs:int    = _key(lo=0, hi=1000)
+    transductive:bool      = _key()
     descriptions:list[str] = _key()
     pairs:int              = _key(lo=0, hi=1_000_000)
     scratch:str            = _key('training', 'auto', 'same', 'tiny')

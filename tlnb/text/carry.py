@@ -91,6 +91,12 @@ def pair_learner(self:TextFeaturizer, model, prep, dataset, fit_rows, valid_rows
     return pair_learner(model, prep, dataset, fit_rows, valid_rows, recipe, seed)
 
 @patch
+def language_learner(self:TextFeaturizer, model, prep, dataset, fit_rows, valid_rows, recipe, seed):
+    "A learner of the network on texts without labels, and what is to be told of them; None where the source can guess nothing"
+    from tlnb.text.language import language_learner
+    return language_learner(model, prep, dataset, fit_rows, valid_rows, recipe, seed)
+
+@patch
 def source(self:TextFeaturizer, name, recipe):
     "The source that a name means and that is no model folder, or None"
     from tlnb.text.weights import named_source

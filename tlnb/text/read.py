@@ -350,9 +350,12 @@ def read(
     pick = lambda o: [o[i] for i in kept]
     frame = None if found.frame is None else part(found.frame)
     groups = pd.DataFrame({c: group_names(frame[c]) for c in d.sensitive or []}, index=range(len(kept)))
+    free = read_unlabelled(recipe.text.unlabelled, d) if recipe.text.unlabelled else []
+    more = {'texts without labels': f'{len(free):,} in {os.path.basename(recipe.text.unlabelled)}'} if free else {}
     cluster, target, split, ids, texts = frame[d.group] if d.group else None, part(found.target), pick(found.split) if found.split else None, pick(found.ids), pick(texts)
     return Reading(pd.DataFrame({'text': pd.Series(texts, dtype=object)}), target, groups, pd.Series(split, dtype=object) if split else None, ids, cluster, [*found.notes, *notes],
-        _sha(ids, texts, target, split, groups, None if cluster is None else cluster.tolist()), {**found.found, **_about(texts, pick(found.raw))}, defaults)
+        _sha(ids, texts, target, split, groups, None if cluster is None else cluster.tolist()), {**found.found, **_about(texts, pick(found.raw)), **more}, defaults,
+        beside=hashlib.sha256('\n'.join(free).encode()).hexdigest() if free else '')
 
 # %% ../../nbs/text/13_read.ipynb #40cc40c3
 def read_unlabelled(
@@ -365,7 +368,7 @@ def read_unlabelled(
         table = _file(path, d)
         own = d.text if d.text in table.columns else ''
         raw = raw_cells(table.columns[own or max(table.columns, key=lambda o: _freedom(raw_cells(list(table.columns[o])[:LOOKED])))])
-        if len(table.columns) == 1 and table.found.get('format') == 'delimited text': raise DataError('no table', path, '')
+        if len(table.columns) == 1 and table.found.get('format') == 'delimited text' and not path.lower().endswith(TABLES): raise DataError('no table', path, '')
     except DataError:
         if path.lower().endswith(TABLES): raise
         raw = _lines(decode(read_bytes(path), path).text)[0]
