@@ -324,7 +324,8 @@ def test_second_version(table, tmp_path):
     assert 'README.md; move it away' in ' '.join(third.notes) and 'not committed' not in ' '.join(third.notes)
     assert git(to, 'show', 'v0.3.0:who_buys/__init__.py') == (to/'who_buys/__init__.py').read_text().strip() and git(to, 'status', '--porcelain') == ''
     both = compare(first.wheel, second.wheel)
-    assert not both.same_data and 'train.epochs' in str(both.to_dict()['recipe'])
+    assert not both.same_data and 'train.epochs' in str(both.to_dict()['recipe']) and both.flips is None and any('No row was judged in both: intervals' in o for o in both.notes)
+    assert compare(second.wheel, third.wheel).flips['count'] == 0 and git(to, 'ls-files', 'dist') == ''
 
 
 def test_draft_then_release(table, tmp_path):

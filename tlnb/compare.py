@@ -212,13 +212,22 @@ def _row_notes(x, y, pair):
         (min(ka, kb) == 1, 'A side of one seed says nothing about other seeds: its interval covers the rows only.'),
         (x['task'] == 'regression', 'A number counts as changed where the two answers are further apart than the median error of the first.')]
 
-def _notes(x, y, pair, same, scores, bare):
+def _pair_of(a, b):
+    "The common judged rows, or None and why there are none; `DataError` where two runs share none"
+    if bare := [o.about['name'] for o in (a, b) if o.rows is None]:
+        return None, (f"No judged rows are there of {' and '.join(bare)} (for flips compare wheels where they were made: an export keeps their rows in the dist folder; "
+            'or export with the rows in the package: --rows labels)')
+    try: return _paired(a, b), ''
+    except DataError as e:
+        if 'package' not in (a.about['kind'], b.about['kind']): raise
+        return None, f'{e.what[0].upper()}{e.what[1:]}'
+
+def _notes(x, y, pair, same, scores, why):
     "What a reader must know to believe the figures"
     alone = [metric(o['metric']).words for o in scores if not o['paired']]
     found = [(not same and pair is None, 'The data differ: a difference may come from the data alone.'),
         (not same and pair is not None, 'The data differ; figures and flips are of the rows that both were judged on.'),
-        (pair is None, f"No judged rows are there of {' and '.join(bare)}: intervals of differences are unpaired, hence wide, and flips are not known. "
-            'For flips compare wheels where they were made (an export keeps their rows in the dist folder), or export with the rows in the package (--rows labels).'),
+        (pair is None, f'{why}: intervals of differences are unpaired, hence wide, and flips are not known.'),
         *(_row_notes(x, y, pair) if pair else []),
         (pair is not None and bool(alone), f"A package keeps no probabilities: {', '.join(alone)} are of all judged rows of each side, and their differences are unpaired."),
         (x['metric'] != y['metric'], f"They were judged by {metric(x['metric']).words} and {metric(y['metric']).words}: the verdict is by the first."),
@@ -238,10 +247,10 @@ def compare(
     x, y = a.about, b.about
     if x['name'] == y['name']: x, y = x | dict(name=f"{x['name']} (a)"), y | dict(name=f"{y['name']} (b)")
     a, b = Side(x, a.rows), Side(y, b.rows)
-    pair = _paired(a, b) if a.rows and b.rows else None
+    pair, why = _pair_of(a, b)
     scores = _scores(a, b, pair, _names(x['task'], x['metric'], metrics), x['metric'], max(x['min_gain'], y['min_gain']))
     same, flips = x['fingerprint'] == y['fingerprint'], pair and _flips(pair)
     rows = dict(common=pair and pair.n, relabelled=pair and pair.relabelled, a=x['n_judged'], b=y['n_judged'])
     lead = next(o for o in scores if o['metric'] == x['metric'])
     return Comparison(x, y, same, rows, x['metric'], lead['verdict'], scores, flips, _bias(x, y), _sizes(x, y), _recipes(x, y), differences(_flat(x['environment']), _flat(y['environment'])),
-        _notes(x, y, pair, same, scores, [o.about['name'] for o in (a, b) if o.rows is None]))
+        _notes(x, y, pair, same, scores, why))

@@ -75,6 +75,7 @@ def make(say, notebook:str, **asked)->dict:
     say('reading the run')
     return export(notebook, say=say, **asked).to_dict()
 
+# %% ../nbs/92_worker.ipynb #6de8dd7f
 def news(say, notebook:str, to:str)->dict:
     "What the changelog of the next version says, before anything is exported"
     from tlnb.changelog import changes

@@ -44,7 +44,7 @@ function Gain({ gain, interval }: { gain: number | null; interval: [number, numb
 function rowsOf({ rows, same_data, a, b }: IJudged): string {
   const data = same_data ? 'Both were made from the same data' : 'They were made from different data';
   if (rows.common === null) {
-    return `${data}. A package keeps no judged rows, so row by row nothing can be said.`;
+    return `${data}. Row by row nothing can be said: the notes say why.`;
   }
   const judged = rows.common - (rows.relabelled ?? 0);
   const isAll = rows.common === rows.a && rows.common === rows.b;
@@ -56,7 +56,7 @@ function rowsOf({ rows, same_data, a, b }: IJudged): string {
 function Flips({ found }: { found: IJudged }): JSX.Element {
   const { flips, a, b } = found;
   if (!flips) {
-    return <p>Not known: a package keeps no judged rows unless it was exported with them.</p>;
+    return <p>Not known: the notes say why, and how to come to know it.</p>;
   }
   return (
     <>
