@@ -52,10 +52,11 @@ def _outcome(info, gap):
     return gap.get('class') or info.get('positive') or ''
 
 def _rate(info, attribute, rate, outcome, groups):
-    "Value and interval of each group, None where there is none"
+    "Value and interval of each group, None where there is none, and whether it counts"
     found = {(o['group'], o['n']): o for o in info['groups'] if o['attribute'] == attribute and o['metric'] == rate and o.get('class', outcome) == outcome}
     values = [found.get((g['group'], g['n'])) for g in groups]
-    return dict(rate=rate, words=rate_words(rate, outcome), values=[[o['value'], *o['interval']] if o and o['interval'] else None for o in values])
+    return dict(rate=rate, words=rate_words(rate, outcome), values=[[o['value'], *o['interval']] if o and o['interval'] else None for o in values],
+        counts=[bool(o) and not o['small'] and o['out_of'] >= info['min_group'] for o in values])
 
 _RATES_OF = dict(equalized_odds_difference=('true_positive_rate', 'false_positive_rate'))
 
