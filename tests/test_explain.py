@@ -398,3 +398,17 @@ def test_overview_and_sanity_of_a_network(trained):
     state = fingerprint(trained.learner)
     s = sanity(trained, items=4, evaluations=66)
     assert fingerprint(trained.learner) == state and len(s.info['randomised']) >= 3 and s.info['insertion']['area'] > s.info['insertion']['random']
+
+
+@pytest.mark.parametrize('method, batches', [('deep', 3), ('lime', 4)])
+def test_a_single_row_that_was_stopped_has_what_was_known(trained, method, batches):
+    d = explain(trained, items=1, method=method, evaluations=400, stop=stopped_after(batches)).to_dict()
+    assert d['ended'] == 'stopped' and len(d['items']) == 1 and d['items'][0]['agreement'] is None and any(t['value'] for t in d['items'][0]['top'])
+
+
+def test_a_single_picture_that_was_stopped_is_coarser(corners):
+    "What was answered by then adds up, and finds the corner"
+    whole,part = (explain(corners, items=[0], runtime='torch', evaluations=400, **o).to_dict() for o in (dict(), dict(stop=stopped_after(6))))
+    assert part['ended'] == 'stopped' and part['evaluations'] < whole['evaluations']/2 and part['residual_max'] < 1e-5
+    kinds = [len({round(t['value'], 9) for t in o['items'][0]['top']}) for o in (part, whole)]
+    assert 2 <= kinds[0] < kinds[1] and 'right' in part['items'][0]['top'][0]['feature'] and 'top' in part['items'][0]['top'][0]['feature']

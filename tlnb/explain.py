@@ -155,12 +155,13 @@ _RAISE,_LOWER,_PLAIN = '#3284c4','#d55e00','#808080'
 def draw(
     info:dict,     # `Explanation.to_dict()`
     features:int=6,# Bars per panel
+    titles=True,   # Whether each text is told from the others
 )->Html:
     "What counted as people look at it: places in a picture, words in a text, bars"
     said = [f"{g['feature']} {g['mean_abs']:.3g}" for g in info['global'][:6]] or [f"{i['id']}: {_because(i)}" for i in info['items']]
     words = all('text' in o.get('look', ()) for o in info['items'])
     picture = svg(plot_explanation(dict(info, items=[]) if words else info, features), 'What counted: ' + ', '.join(said)) if info['global'] or not words else ''
-    return Html(f"{picture}{marked_texts(info, lambda o: _out(info, o)) if words else ''}")
+    return Html(f"{picture}{marked_texts(info, lambda o: _out(info, o), titles) if words else ''}")
 
 def plot_explanation(
     info:dict,     # `Explanation.to_dict()`
@@ -183,7 +184,7 @@ def plot_explanation(
         title = f"{i['id']}, {i['why']}: {_short(i['explained']) + ' ' if 'explained' in i else ''}{_out(info, i['output'])}\npredicted {_short(i['predicted'])}{label}"
         _bars(ax, [(_with(t, 18), t['value']) for t in i['top'][:features]], title)
         ax.set_xlim(-1.1*wide, 1.1*wide); ax.axvline(0, color=_PLAIN, lw=0.8)
-    if items: fig.supxlabel(f"← lowers    the {info['unit']}, from its baseline {_out(info, info['baseline'])}    raises →", fontsize=9)
+    if items: fig.supxlabel(f"← lowers\u2003the {info['unit']}, from its baseline {_out(info, info['baseline'])}\u2003raises →", fontsize=9)
     return fig
 
 def _bars(ax, pairs, title, color=None):

@@ -33,7 +33,7 @@ OFFERED,SMALL = 24,96 # items to choose from, the longest side of their pictures
 
 def _short(o, n=110): return o if len(o := ' '.join(str(o).split())) <= n else o[:n-1] + '…'
 
-def _number(o): return f'{o:.4g}' if isinstance(o, float) else str(o)
+def _number(o): return (f'{o:.0f}' if abs(o) >= 1e4 or o.is_integer() else f'{o:.4g}') if isinstance(o, float) else str(o)
 
 def _card(ds, row, why, p):
     "What is said of an item before it is explained"
@@ -246,7 +246,7 @@ def body(
     stopped = f"<p>{badge('ended early: ' + ended, 'open')} What was known by then is kept. Ask again, with more seconds.</p>" if ended else ''
     said = ''.join(f'<p class="tlnb-help">{to_html(o)}</p>' for o in (info.get('fixed'), info['says_not']) if o)
     care = '' if len(items) > 1 or not asked.care else f'<p>{badge("read with care", "open")} {to_html("; ".join(asked.care))}.</p>'
-    return Html(f"<div class='tlnb'>{lead}{care}{stopped}{draw(info, 12)}<p>{badge(sure, 'bad' if info['marked'] else 'good')} {to_html(' '.join(told))}</p>"
+    return Html(f"<div class='tlnb'>{lead}{care}{stopped}{draw(info, 12, len(items) > 1)}<p>{badge(sure, 'bad' if info['marked'] else 'good')} {to_html(' '.join(told))}</p>"
         f"<p class='tlnb-help'>{to_html(info['model'] + '; ' + info['method'])}.</p><details><summary>In figures</summary>{_figures(info)}</details>{said}</div>")
 
 def in_words(infos, asked)->str:
@@ -368,7 +368,8 @@ def _one(self, asked, again=False):
     while len(_ready) > COPIES: _ready.popitem(last=False)[1].release()
     items = [asked.item] if asked.row is None else asked.frame
     info = self.ask(items, method=asked.method, classes=asked.classes, seconds=max(.5, self.until - time.monotonic()), stop=lambda: self.halt, note=self._note, general=False).to_dict()
-    info['items'][0].update(id=asked.name, **({} if asked.row is None else dict(why='changed' if asked.base else 'given')))
+    offered = next((o['why'] for o in self.items if o['id'] == asked.item), info['items'][0]['why'])
+    info['items'][0].update(id=asked.base or asked.name, why=offered if asked.row is None else 'changed' if asked.base else 'given')
     self._keep(key, info)
     return info
 

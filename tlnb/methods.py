@@ -63,23 +63,29 @@ def _other(subject):
     "A background that another seed draws"
     return subject.masker.background(subject.ds, subject.size, subject.seed + 1)
 
+def _beside(found, reference, fit):
+    "What was found, with its reference where the budget holds that too"
+    if not found.complete: return found, None, fit
+    try: return found, reference(), fit
+    except Enough: return Values(found.values, found.twice, found.spent, False), None, fit
+
 def _values(subject, board, rows, outputs, method, evaluations, seed):
     "(Values of n*k outputs, reference `Values` or None, fit or None)"
     game,n,k = subject.game(board, outputs),len(board.features),outputs.shape[1]
     if method == 'deep':
         first = _by_deep(subject, rows, subject.background, outputs, k)
         if not evaluations: return Values(first, None, len(subject.background)), None, None
-        twice = first, _by_deep(subject, rows, _other(subject), outputs, k)
-        return Values(first, twice, len(subject.background)), _longer(game, n, evaluations, seed), None
+        try: twice = first, _by_deep(subject, rows, _other(subject), outputs, k)
+        except Enough: return Values(first, None, len(subject.background), False), None, None
+        return _beside(Values(first, twice, len(subject.background)), lambda: _longer(game, n, evaluations, seed), None)
     if method == 'exact':
         first = exact(game, n)
         second = exact(subject.game(subject.boards(rows, _other(subject))[0], outputs), n)
         return Values(first.values, (first.values, second.values), first.spent), None, None
     if method == 'owen': return owen(game, n, evaluations, _tree(subject, board), seed), None, None
     if method == 'lime':
-        shap = owen(game, n, evaluations, board.tree, seed) if board.tree else _longer(game, n, evaluations, seed)
         plane,fit = lime(game, n, evaluations, seed)
-        return plane, shap, fit
+        return _beside(plane, lambda: owen(game, n, evaluations, board.tree, seed) if board.tree else _longer(game, n, evaluations, seed), fit)
     return permutation(game, n, evaluations, seed), None, None
 
 # %% ../nbs/31_methods.ipynb #04529734

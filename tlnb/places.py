@@ -62,7 +62,7 @@ def _scale(fig, axes, wide, unit):
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import Normalize
     bar = fig.colorbar(ScalarMappable(Normalize(-wide, wide), _colours()), ax=axes, orientation='horizontal', shrink=.8, pad=.02)
-    bar.set_label(f"← lowers   the {unit}   raises →", fontsize=8); bar.ax.tick_params(labelsize=7)
+    bar.set_label(f"← lowers\u2003the {unit}\u2003raises →", fontsize=8); bar.ax.tick_params(labelsize=7)
 
 # %% ../nbs/31_places.ipynb #0dd65320
 def plot_places(

@@ -123,7 +123,7 @@ class Explorer extends View {
     return tag('button', { type: 'button', class: `tlnb-ex-item${o.small ? ' tlnb-ex-photo' : ''}`, 'aria-pressed': String(now), tabindex: first ? '0' : '-1', 'data-id': o.id, title: `${o.id}: ${o.why}`,
       'aria-label': `${o.id}, ${o.why}: says ${said}, is ${o.label}${o.text ? `. ${o.text}` : ''}`, onclick: () => this.request({ do: 'show', item: o.id }) },
       o.small ? tag('img', { src: o.small, alt: '', draggable: 'false' }) : null,
-      o.text ? tag('span', { class: 'tlnb-ex-text' }, tag('bdi', {}, o.text)) : tag('span', { class: 'tlnb-ex-id' }, tag('bdi', {}, o.id)),
+      o.text ? tag('span', { class: 'tlnb-ex-text' }, tag('bdi', {}, o.text)) : tag('span', { class: 'tlnb-ex-id' }, tag('bdi', {}, o.small ? o.id.split('/').at(-1) : o.id)),
       tag('span', { class: 'tlnb-ex-said' }, tag('bdi', {}, o.predicted), o.sure ? ` ${o.sure}` : null),
       o.right === null ? tag('span', { class: 'tlnb-ex-said' }, `is ${o.label}`) : tag('span', { class: 'tlnb-ex-said' }, `${right} `, tag('bdi', {}, o.right ? 'right' : `is ${o.label}`)));
   }
