@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from tlnb.bias import check_bias
-from tlnb.errors import RecipeError
+from tlnb.errors import DataError, RecipeError
 from tlnb.recipe import Recipe
 from tlnb.store import run_key
 
@@ -98,6 +98,29 @@ def test_thresholds_are_those_of_the_package(run_of):
     assert meta['thresholds'] == report.info['mitigation']['thresholds'] and meta['thresholds']['groups']['a'] > 0.5 > meta['thresholds']['groups']['b']
     from tlnb.card import card
     assert 'Mitigation: thresholds by group' in str(card(run))
+
+
+def test_a_run_answers_by_its_thresholds(run_of):
+    "As its package and its check do; who does not say the group gets one line, not another answer"
+    run, report = run_of('thresholds')
+    rows, classes = run.dataset.judged, np.array(run.dataset.classes)
+    frame = run.dataset.frame.iloc[rows]
+    found = run.predict(frame)
+    assert (found.predicted == classes[run.dataset.y[rows]]).mean() == pytest.approx(report.info['mitigation']['after']['accuracy'], abs=1e-12)
+    assert (found.predicted != classes[found.iloc[:, 1:].to_numpy().argmax(1)]).any()
+    assert run.predict(frame.to_dict('records')).predicted.tolist() == found.predicted.tolist()
+    with pytest.raises(DataError, match="depends on a column that is not there: 'group'; give it"): run.predict(frame.drop(columns='group'))
+    with pytest.raises(DataError, match="'group' in row 1"): run.predict([dict(merit=1., group='a'), dict(merit=2.)])
+
+
+def test_whose_thresholds_is_said(run_of):
+    run, report = run_of('thresholds')
+    assert 'only' not in report.info['mitigation']
+    two = replace(run.dataset, groups=run.dataset.groups.assign(street=run.dataset.frame['street'].astype(str)))
+    both = type(run)(run.folder, run.recipe, two)
+    told = check_bias(both)
+    assert 'those of street have none' in told.info['mitigation']['only'] and 'those of street have none' in told._repr_html_()
+    check_bias(run)
 
 
 def test_only_what_is_learned_makes_another_run():
