@@ -245,6 +245,7 @@ def _replaceable(target):
         if o.exists() and (not os.access(o, os.W_OK) or not o.stat().st_mode & 0o222): # root may write even there, and was not meant to
             raise StoreError('the folder is read-only', o, 'choose another with --to')
 
+# %% ../nbs/44_project.ipynb #6261a216
 def _no_way_out(target, module):
     "`StoreError` where what is written into the copy would be written elsewhere"
     there = [target/o for o in ('nbs', 'tests', 'images', 'dist', '.git', module)]
