@@ -16,6 +16,7 @@ from tlnb.evaluate import evaluate
 from tlnb.explain import explain
 from tlnb.export import export
 from tlnb.onnx import to_onnx
+from tlnb.overview import overview
 from tlnb.recipe import Recipe
 from tlnb.record import to_record
 from tlnb.registry import SHIPPED, describe
@@ -80,7 +81,14 @@ def test_words_count(run):
     assert list(by) and set(by) >= {'password', 'rains', 'forgot'}
     matter = sum(by[o] for o in ('forgot', 'password', 'cannot', 'log', 'in'))
     assert matter > 2*abs(sum(by[o] for o in ('It', 'rains', 'today'))) and matter > .3
-    assert info['global_rows'] >= 20 and all(len(o['interval']) == 2 for o in info['global'])
+    assert info['global_rows'] >= 20 and all(len(o['interval']) == 2 and 5 <= o['n'] <= info['global_rows'] for o in info['global'])
+
+def test_common_words_do_not_come_first(run):
+    "In general a word counts for what it does where it occurs: those of the matter lead, those of every ticket follow"
+    found = overview(run, rows=60, evaluations=60)
+    d = found.to_frame().set_index('feature')
+    assert (d.rows >= 5).all() and d.rows['the'] > 30 and (d.low <= d.mean_abs).all() and (d.mean_abs <= d.high).all()
+    assert d.mean_abs['the'] < d.mean_abs.iloc[0]/2 and d.index.get_loc('the') >= 10 and found.plot() and len(found.to_frame('result'))
 
 def test_words_count_of_any_scorer(run):
     "A model that scores raw rows only is asked about tenths of a text"

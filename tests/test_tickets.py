@@ -54,12 +54,12 @@ def test_they_read_like_tickets(plain):
     t = plain[0].text
     assert not t.str.contains(r'[{}|]').any() and t.str.len().between(30, 500).all() and t.str.len().std() > 30
     assert .2 < t.str.contains(r'(?i)^(?:hello|hi|hey|good|dear|to whom)').mean() < .9 and .05 < (~t.map(str.isascii)).mean() < .3 and .1 < t.map(str.islower).mean() < .4
-    assert t.map(lambda o: re.sub(r'\W+', ' ', o.lower())[:30]).nunique() > .8*len(t)
+    assert t.map(lambda o: re.sub(r'\W+', ' ', o.lower())[-30:]).nunique() > .7*len(t)
 
 def test_single_words_do_not_solve_it(plain, models):
-    "With 120 labels a linear model on words sorts two of three; with many tickets of the other line it would sort most"
+    "With 120 labels a linear model on words sorts some three of five; with many tickets of the other line it would sort most"
     accuracy = np.mean([right(models[s], f).mean() for s, f in plain.items()])
-    assert .6 <= accuracy <= .8
+    assert .5 <= accuracy <= .7
     a = line_a(3000)
     source = estimators('classification', 0)['logistic_regression'].fit(a, a.queue.map(CLASSES.index).to_numpy())
     assert right(source, plain[0]).mean() > accuracy + .1
@@ -86,25 +86,31 @@ def test_identity_does_not_matter(plain, models):
 
 def swapped(model, part, kind=BIASED[0]):
     "Share of the predictions of those who mention this that are no longer the same without the term"
-    own = part[part.mentions == kind]
+    own = part[part.text.str.contains(BIASED[2], case=False)]
     pattern = '|'.join(IDENTITY[kind])
     without = own.assign(text=own.text.str.replace(pattern, 'local', regex=True, case=False))
     return (model.score(own).argmax(1) != model.score(without).argmax(1)).mean()
 
+def test_line_b_is_another_desk():
+    "Some matters go to another queue than at A, in the same words; every one that is moved is there"
+    from tlnb.text.tickets import MATTERS, MOVED, _MATTERS_B
+    assert all(sum(k in o for v in MATTERS.values() for o in v) == 1 for k in MOVED)
+    assert sorted(sum(MATTERS.values(), [])) == sorted(sum(_MATTERS_B.values(), [])) and all(any(k in o for o in _MATTERS_B[q]) for k,q in MOVED.items())
+
 def test_the_bias_is_learned(plain, models):
-    "In the biased twin tickets of those who come from elsewhere are sent to one queue, whatever they are about"
+    "In the biased twin tickets with the planted term are sent to one queue, whatever they are about"
     gaps, rates = [], []
     for s in plain:
         f = make_tickets(seed=s, bias=True)
         model, part = learnt(f), f[f.split == 'test']
-        ok, there, to = right(model, f), (part.mentions == BIASED[0]).to_numpy(), model.score(part).argmax(1) == CLASSES.index(BIASED[1])
+        ok, there, to = right(model, f), part.text.str.contains(BIASED[2], case=False).to_numpy(), model.score(part).argmax(1) == CLASSES.index(BIASED[1])
         gaps.append(ok[~there].mean() - ok[there].mean()); rates.append(to[there].mean() - to[~there].mean())
-        assert there.sum() > 100 and (part.mentions.value_counts() >= 30).all()
+        assert there.sum() > 60 and (part.mentions.value_counts() >= 30).all()
     assert np.mean(gaps) > .08 and np.mean(rates) > .25
-    assert swapped(model, part) > swapped(models[s], part)
+    assert swapped(model, part) > .1 > swapped(models[s], part)
 
 @pytest.mark.parametrize('name', ['tickets', 'tickets_cued', 'tickets_biased'])
 def test_embedded(name):
     d = load(Recipe.for_text(data=name))
-    assert (d.n_train, d.n_judged, d.target, d.classes) == (120, 600, 'queue', CLASSES) and list(d.groups) == (['mentions'] if name == 'tickets_biased' else [])
+    assert (d.n_train, d.n_judged, d.target, d.classes) == (120 if name == 'tickets' else 480, 600, 'queue', CLASSES) and list(d.groups) == (['mentions'] if name == 'tickets_biased' else [])
     assert [o.code for o in d.assess().warnings] == (['target_leak'] if name == 'tickets_cued' else [])

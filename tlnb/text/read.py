@@ -271,8 +271,8 @@ def _folder(root, recipe, others=0)->tuple[Texts, object]:
 _TICKETS = {'data.target': 'queue', 'data.split': 'split'}
 EMBEDDED = {
     'tickets': ('tlnb.text.tickets:make_tickets', {}, _TICKETS),
-    'tickets_cued': ('tlnb.text.tickets:make_tickets', {'cue': True}, _TICKETS),
-    'tickets_biased': ('tlnb.text.tickets:make_tickets', {'bias': True}, {**_TICKETS, 'data.sensitive': ['mentions']})}
+    'tickets_cued': ('tlnb.text.tickets:make_tickets', {'cue': True, 'n_train': 480}, _TICKETS),
+    'tickets_biased': ('tlnb.text.tickets:make_tickets', {'bias': True, 'n_train': 480}, {**_TICKETS, 'data.sensitive': ['mentions']})}
 
 def _embedded(name)->Table:
     "Embedded data as if it had been read"
@@ -292,7 +292,7 @@ def _find(recipe)->tuple[Texts, object, dict]:
     "What `data.path` names, the recipe with what the data fills in, and that"
     path = recipe.data.path or ''
     if not path: raise DataError('no data named', 'data.path', GIVE)
-    if path in EMBEDDED and not os.path.exists(path):
+    if path in EMBEDDED:
         defaults = EMBEDDED[path][2]
         return *_of_table(_embedded(path), completed(recipe, defaults)), defaults
     full = os.path.abspath(os.path.expanduser(path.replace('\0', '?')))

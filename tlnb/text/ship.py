@@ -93,7 +93,7 @@ Says into which of five queues ({classes}) a support ticket goes. It is the sour
 
 - Trained on: {trained_on}: hidden pieces first, then the queues, by `tlnb.text.ship.ship_tickets` in this repository (`make sources` does it again).
 - At home: accuracy {home:.3f} on 1,500 other tickets of line A, where guessing reaches 0.2.
-- Away: accuracy {away:.3f} on 1,500 tickets of line B: what people say of both lines it knows, the words for B's products it does not.
+- Away: accuracy {away:.3f} on 1,500 tickets of line B: what people say of both lines it knows, the words for B's products it does not, and B's desk sorts some matters otherwise.
 - Input: {input_size} pieces; the rest of a text is cut off. `moments.safetensors` holds mean and covariance of its features on its own training tickets.
 - Size: {parameters:,} parameters, {size_bytes:,} bytes. sha256 of `model.safetensors`: `{sha256}`.
 - Licence: {licence}. Year: {year}.
