@@ -267,6 +267,7 @@ def _paired(w, first, said, learner):
         device=str(next(l.model.parameters()).device), trainable_parameters=model.arch['parameters'])
     return found[best], said | told | (fitted if best == 'pairs' or r.stopped == 'stop' else dict(seconds=r.seconds))
 
+# %% ../nbs/23_arms.ipynb #7f38b677
 def pair_epochs(
     dataset, # `Dataset`
 )->int:

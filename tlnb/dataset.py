@@ -91,6 +91,7 @@ class Modality(Protocol):
     # One for which few labels, or none, may be enough has `arms`: names of arms that are tried wherever it is used
     # A modality whose rows are no table to look at also has `show(dataset, rows)`: `Html` of these rows, each with its target
     # One whose items come as files has `received(bytes, name)`: the item, and the ending of its file; `DataError` where it is none
+    # One that brings data along has `embedded`: its names, which `data.path` means before any folder of that name
     # One whose cells only say where an item lies also has `contents(frame)`: a text per row, equal where items are, in every dataset
 
 # %% ../nbs/12_dataset.ipynb #fbae1f83
@@ -324,9 +325,10 @@ def completed(
     if not new: return recipe
     return replace(recipe.with_(new), origins={**recipe.origins, **{k: f'data {recipe.data.path}' for k in new}})
 
-def _located(recipe, folder):
-    "`recipe` with the paths of what is read as seen from `folder`, where something lies there, or files of which one is the beginning"
+def _located(recipe, folder, names=()):
+    "`recipe` with the paths of what is read as seen from `folder`, where something lies there, or files of which one is the beginning; `names` of embedded data stay: ./NAME is the path"
     def seen(path):
+        if path in names: return path
         there = os.path.join(folder, os.path.expanduser(path))
         return there if path and not os.path.isabs(path) and there != path and (os.path.exists(there) or glob(escape(there) + '.*')) else path
     found = {k: there for k in ('data.path', 'text.unlabelled') if k in recipe.values() and (there := seen(recipe[k] or '')) != (recipe[k] or '')}
@@ -352,7 +354,7 @@ def load(
     "Read, check and split the data that `recipe` names; `DataError` or `RecipeError` with one line where that cannot be done"
     recipe = recipe.resolve(folder)
     kind = protocol('modality', recipe.modality)
-    reading = kind.read(_located(recipe, folder))
+    reading = kind.read(_located(recipe, folder, getattr(kind, 'embedded', ())))
     recipe = completed(recipe, reading.defaults)
     name = str(reading.target.name)
     separator = separator_of(recipe.data)

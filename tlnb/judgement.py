@@ -51,6 +51,7 @@ def verdict_words(
     "The verdict as one sentence with its figures"
     return f"{_LEADS[transfer['verdict']]}: {gain_words(transfer)}." + (f" {ablation_words(transfer['ablation'])}" if transfer.get('ablation') else '')
 
+# %% ../nbs/31_judgement.ipynb #c030ef29
 _SAID = dict(helped='it helped', hurt='it hurt', no_difference='undecided', not_applicable='not judged')
 
 def ablation_words(

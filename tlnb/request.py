@@ -6,7 +6,7 @@
 __all__ = ['PATHS', 'NEED', 'Request', 'find', 'at', 'change', 'check', 'free_name', 'out_folder', 'prepare']
 
 # %% ../nbs/92_request.ipynb #f765e090
-import os, shutil
+import os, re, shutil
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,8 @@ from .cell import Expression, edit_cell, find_cell, read_cell
 from .errors import RecipeError, StoreError, nearest
 from .gallery import templates
 from .recipe import Recipe
-from .registry import of_library
+from .keys import MODALITIES
+from .registry import SHIPPED, of_library
 from .store import disk_errors
 
 # %% ../nbs/92_request.ipynb #7397d778
@@ -64,16 +65,24 @@ def _from_recipe(path):
     return asked
 
 # %% ../nbs/92_request.ipynb #18e62aee
-PATHS = ('data.path', 'source.data', 'source.name')
+PATHS = ('data.path', 'source.data', 'source.name', 'text.unlabelled')
+_HUB = re.compile(r'[\w-][\w.-]*/[\w.-]+') # ORGANISATION/NAME
+
+def _shipped(name): return re.fullmatch(r'[\w-]+', name) and (SHIPPED/name/'model.json').is_file()
+
+def _embedded(name):
+    from tlnb.dataset import protocol
+    return any(name in protocol('modality', m).embedded for m in MODALITIES)
 
 def at(
     values:dict, # Recipe values by key
     folder:Path, # Folder from which relative paths count
 )->dict:
-    "`values` with absolute paths"
+    "`values` with absolute paths; names of what comes along stay, and names of a library or hub unless something lies there: ./NAME is always a path"
     def place(k, v):
         p = Path(folder)/Path(v).expanduser()
-        if k == 'source.name' and of_library(v) and not p.exists(): return v
+        if k == 'source.name' and (_shipped(v) or (of_library(v) or _HUB.fullmatch(v)) and not p.exists()): return v
+        if k in ('data.path', 'source.data') and p.exists() and _embedded(v): return v
         return str(p.resolve()) if p.exists() or Path(v).suffix or os.sep in v else v
     return {k: place(k, v) if k in PATHS and isinstance(v, str) and v else v for k,v in values.items()}
 

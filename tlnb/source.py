@@ -124,8 +124,9 @@ def _named(recipe):
     "The `Source` that `source.name` means"
     name = recipe.source.name
     path,listed = Path(name).expanduser(),{s.name: s for s in sources(cache=cache_folder(recipe))}
-    if path.is_dir() and _ours(path): return _in_folder(path)
     here = listed.get(name)
+    if here and here.origin == 'shipped': return here # a folder of that name is ./NAME
+    if path.is_dir() and _ours(path): return _in_folder(path)
     if here and (here.offline or here.modality != recipe.modality): return here
     if here and recipe.run.offline: raise SourceError('the weights are not here, and run.offline = true', name, here.cure)
     ask = getattr(protocol('featurizer', recipe.modality), 'source', None)

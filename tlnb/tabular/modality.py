@@ -8,7 +8,7 @@ __all__ = ['TabularModality']
 # %% ../../nbs/tabular/15_modality.ipynb #caa067e9
 from ..outputs import target_form
 from .checks import keys, warnings
-from .read import read
+from .read import EMBEDDED, read
 from .schema import TableSchema
 
 # %% ../../nbs/tabular/15_modality.ipynb #6c126c53
@@ -17,6 +17,10 @@ class TabularModality:
     name = 'tabular'
 
     def read(self, recipe): return read(recipe)
+
+    @property
+    def embedded(self): return list(EMBEDDED)
+
     def keys(self, frame): return keys(frame)
     def warnings(self, dataset): return warnings(dataset)
 

@@ -53,7 +53,7 @@ def _embedded(name)->Table:
 def _table(recipe)->Table:
     "The table that `data.path` names: a file, or embedded data"
     d, path = recipe.data, recipe.data.path or ''
-    if path in EMBEDDED and not os.path.exists(path): return _embedded(path)
+    if path in EMBEDDED: return _embedded(path)
     if path and not os.path.exists(os.path.expanduser(path)) and os.sep not in path and '.' not in path:
         raise DataError('no such file or embedded data', repr(path), nearest(path, EMBEDDED))
     names = [*(d.sensitive or []), *d.drop, *d.keep, d.target, d.split, d.group, condition(d.positive).column if d.positive else None]

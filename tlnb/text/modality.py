@@ -42,6 +42,11 @@ class TextModality:
         from tlnb.text.read import read
         return read(recipe)
 
+    @property
+    def embedded(self):
+        from tlnb.text.read import EMBEDDED
+        return list(EMBEDDED)
+
     def keys(self, frame):
         from tlnb.text.checks import keys
         return keys(frame)

@@ -16,7 +16,7 @@ from ..splits import evenly
 from .checks import keys, looks_of, warnings
 from .picture import decode_picture, thumbnail
 from .prep import PicturePrep, pixel_bank, remember
-from .read import read
+from .read import EMBEDDED, read
 
 # %% ../../nbs/vision/15_modality.ipynb #b35db454
 SIZE = 64      # pixels of a side where neither the recipe nor a source says
@@ -51,6 +51,7 @@ class VisionModality:
     name = 'vision'
     any_task = True # a source's features serve every task
     item = 'picture' # what people call a row
+    embedded = list(EMBEDDED)
 
     def read(self, recipe): return read(recipe)
     def keys(self, frame): return keys(frame)

@@ -183,7 +183,7 @@ def _find(recipe)->tuple[Items, object, dict]:
     "What `data.path` names, the recipe with what the data fills in, and that"
     path, cache = recipe.data.path or '', cache_folder(recipe)
     if not path: raise DataError('no data named', 'data.path', GIVE)
-    if path in EMBEDDED and not os.path.exists(path):
+    if path in EMBEDDED:
         defaults = EMBEDDED[path][1]
         items, recipe = _listed(_embedded(path, recipe), completed(recipe, defaults))
         items.found['format'] = 'embedded data'
