@@ -399,6 +399,7 @@ def _told(ds, rows, ids, y, why, p, outputs, found):
         out.append(item)
     return out
 
+# %% ../nbs/32_explain.ipynb #3536bc99
 def _likeliest(ds, p, n=5): return [[str(ds.classes[k]), float(p[k])] for k in np.argsort(-p, kind='stable')[:n]]
 
 def _sums(told, limit):

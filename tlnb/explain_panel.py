@@ -87,6 +87,7 @@ def columns_of(ds)->list[dict]:
         out.append(dict(name=str(c), number=bool(number), words=words, help=help))
     return out
 
+# %% ../nbs/57_explain_panel.ipynb #e64ff895
 def read_cell(
     ds,        # `Dataset`
     column,    # of its frame

@@ -92,16 +92,17 @@ class VisionModality:
 
     def restore(self, prep): return PicturePrep.from_dict(prep)
 
-    def received(self, data, name):
-        "A picture that came as bytes, and the ending of its file; `DataError` where it is none"
-        image,kind = decode_picture(data, name)
-        return image, dict(JPEG='jpg', TIFF='tif').get(kind, kind.lower())
-
     def thumbnail(self, dataset, row, px):
         "The picture of a row as a data URI, its longest side `px` at most; `DataError` where it can no longer be read"
         return thumbnail(dataset.frame['path'].iloc[row], px)
 
 # %% ../../nbs/vision/15_modality.ipynb #439f7a00
+@patch
+def received(self:VisionModality, data, name):
+    "A picture that came as bytes, and the ending of its file; `DataError` where it is none"
+    image,kind = decode_picture(data, name)
+    return image, dict(JPEG='jpg', TIFF='tif').get(kind, kind.lower())
+
 @patch
 def learner(self:VisionModality, model, prep, dataset, fit_rows, valid_rows, recipe, seed):
     "A fastai `Learner`: layer groups, loss, loaders whose order `seed` decides, random changes, callbacks"
