@@ -98,6 +98,26 @@ def test_another_recipe_gets_another_check(run):
     with pytest.raises(RecipeError, match='no such column'): bias_panel(run, by='age')
 
 
+@pytest.mark.parametrize('task', ['labels', 'classes', 'numbers'])
+def test_every_kind_of_target_is_told(task):
+    from tlnb.bias_panel import told
+    from tlnb.examples import Examples
+    rng = np.random.default_rng(0)
+    n,group = 600,rng.choice(['a', 'b'], 600)
+    if task == 'labels': y = rng.integers(0, 2, (n, 3)); scores = .4*y + .6*rng.random((n, 3)); said = (scores > .5).astype(int); classes = ['0', '1', '2']
+    elif task == 'classes': y = rng.integers(0, 3, n); scores = rng.dirichlet([1, 1, 1], n) + .3*np.eye(3)[y]; scores /= scores.sum(1, keepdims=True); said = scores.argmax(1); classes = ['0', '1', '2']
+    else: y = rng.normal(size=n); said = y + rng.normal(size=n)*(1 + (group == 'a')); scores = said[:,None]; classes = []
+    info = check_bias(y_true=y, y_pred=said if task == 'numbers' else scores, groups=pd.DataFrame(dict(sex=group))).info
+    examples = Examples(y, said, scores, pd.DataFrame(dict(sex=group)), classes, 30)
+    [a] = told(info, examples, 50)['attributes']
+    assert len(a['gaps']) == (2 if task == 'numbers' else 6) and not a['thresholds']
+    for gap in a['gaps']:
+        assert gap['title'] and gap['formula'] and gap['outcome'] in (['', *classes] if task == 'classes' else classes or [''])
+        assert all(v is not None for rate in gap['rates'] for v in rate['values']) and all(all(rate['counts']) for rate in gap['rates'])
+        found = [examples.find('sex', 'a', k, gap['outcome']) for k,_ in gap['kinds']]
+        assert any(map(len, found)) and all((group[o] == 'a').all() for o in found)
+
+
 # ---- down to the rows
 MEANT = dict(missed=lambda y, p: y == 'yes' != p, mistaken=lambda y, p: p == 'yes' != y, found=lambda y, p: y == p == 'yes', spared=lambda y, p: y == p == 'no',
     told=lambda y, p: p == 'yes', untold=lambda y, p: p == 'no', wrong=lambda y, p: y != p, right=lambda y, p: y == p)

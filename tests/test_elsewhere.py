@@ -8,7 +8,7 @@ import pytest
 import lab
 from conftest import ROOT
 
-PANELS = 'Source', 'Data', 'Strategy', 'Training', 'Report'
+PANELS = 'Source', 'Data', 'Strategy', 'Training', 'Report', 'Bias check'
 pytestmark = pytest.mark.timeout(900)
 
 

@@ -46,19 +46,7 @@ class Bias extends View {
     this.model.save_changes();
   }
 
-  // arrows and letters are for what has the focus, not for the notebook; saving stays JupyterLab's
-  hush() {
-    this.hushed = true;
-    this.body.dataset.lmSuppressShortcuts = 'true';
-    this.body.addEventListener('keydown', e => {
-      if (!(e.ctrlKey || e.metaKey) || e.key.toLowerCase() !== 's') return;
-      this.el.parentElement?.dispatchEvent(new KeyboardEvent('keydown', e));
-      e.preventDefault();
-    });
-  }
-
   showBody() {
-    if (!this.hushed) this.hush();
     this.body.replaceChildren(tag('div', { html: this.model.get('top') }));
     if (this.data.attributes?.length) this.build();
     this.rest = tag('div', { html: this.model.get('more') });

@@ -59,12 +59,23 @@ class View {
     for (const [k, f] of this.listeners) model.on(`change:${k}`, f);
     this.answered = e => this.answer(e.detail);
     el.addEventListener('tlnb-answer', this.answered);
+    this.hush();
     this.showTitle(); this.showBody(); this.showForm(); this.showPending(); this.showProgress(); this.say(model.get('status'));
   }
 
   remove() {
     for (const [k, f] of this.listeners) this.model.off(`change:${k}`, f);
     this.el.removeEventListener('tlnb-answer', this.answered);
+  }
+
+  // keys are for what has the focus, not for the notebook; saving stays JupyterLab's
+  hush() {
+    this.el.addEventListener('focusin', e => { e.target.dataset.lmSuppressShortcuts = 'true'; });
+    this.el.addEventListener('keydown', e => {
+      if (e.defaultPrevented || !(e.ctrlKey || e.metaKey) || e.key.toLowerCase() !== 's') return;
+      this.el.parentElement?.dispatchEvent(new KeyboardEvent('keydown', e));
+      e.preventDefault();
+    });
   }
 
   showTitle() { this.title.textContent = this.model.get('title'); }
