@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['ARMS', 'MEMBER', 'PAIR_EPOCHS', 'LANGUAGE', 'BARE', 'ABLATION', 'TRAINED', 'LEARN', 'Arm', 'asked_for', 'phases',
-           'fit_options', 'learner_of', 'pair_epochs', 'language_epochs', 'piece_name', 'piece_steps', 'ended',
-           'train_piece', 'train_source']
+           'fit_options', 'learner_of', 'pair_epochs', 'language_epochs', 'language_phases', 'piece_name',
+           'piece_steps', 'ended', 'train_piece', 'train_source']
 
 # %% ../nbs/23_arms.ipynb #8ec48b20
 import copy, json, shutil, time
@@ -78,7 +78,7 @@ class _Padded:
 
 def _members(w, rows):
     "Every estimator, fitted on these rows; weights are given by repeating rows"
-    if w.mitigation and w.mitigation.method in ('reweighing', 'resampling'): rows = w.mitigation.rows(rows)
+    if w.mitigation and w.mitigation.method in ('reweighing', 'resampling', 'counterfactual'): rows = w.mitigation.rows(rows)
     return {name: _Padded(e.fit(w.rows(rows), w.dataset.y[rows]), w.n_out) for name,e in w.kind.simple(w.dataset.task, w.seed).items()}
 
 def _compared(w, first, final):
@@ -320,14 +320,21 @@ def language_epochs(
     "Over how many epochs `domain_adaptation` lets the source read the target's texts, at most; 0: not at all"
     return recipe.text.language_epochs if hasattr(protocol('featurizer', recipe.modality), 'language_learner') else 0
 
+def language_phases(
+    recipe, # resolved `Recipe`: text.language_epochs, train.lr
+)->list:
+    "How texts without labels are read: first what guesses, then all layers; [] where they are not"
+    n = language_epochs(recipe)
+    found = Phase('language, last layer', min(1, n - 1), recipe.train.lr, -1), Phase('language, all layers', n - min(1, n - 1), recipe.train.lr, 0)
+    return [o for o in found if o.epochs > 0]
+
 def _read(w, model, prep):
     "The body after it has read, in place: what is told of it, and its history; None where the source can guess nothing"
-    t,n,place = w.recipe.train,language_epochs(w.recipe),w.place/'language'
+    t,place = w.recipe.train,w.place/'language'
     made = w.featurizer.language_learner(model, prep, w.dataset, w.fit_rows, w.valid_rows, w.recipe, w.seed)
     if made is None: return None
     place.mkdir(parents=True, exist_ok=True)
-    plan = [Phase('language, last layer', min(1, n - 1), t.lr, -1), Phase('language, all layers', n - min(1, n - 1), t.lr, 0)]
-    r = fit(made[0], plan, place, seed=w.seed, weight_decay=t.weight_decay, lr_factor=t.lr_factor, patience=t.patience, warmup=.1, stop=w.folder.stop_requested, progress=w.progress)
+    r = fit(made[0], language_phases(w.recipe), place, seed=w.seed, weight_decay=t.weight_decay, lr_factor=t.lr_factor, patience=t.patience, warmup=.1, stop=w.folder.stop_requested, progress=w.progress)
     if r.stopped == 'stop': raise StopBank
     losses = [o['valid_loss'] for o in r.history]
     return dict(made[1], epochs=r.epochs, seconds=r.seconds, perplexity=[float(np.exp(o)) for o in (losses[0], min(losses))]), r.history
@@ -361,7 +368,7 @@ def _at(w, m, arm):
     "The work at one strength, in a folder of its own"
     place = w.place/f'strength-{m.strength:g}'
     place.mkdir(parents=True, exist_ok=True)
-    rows = m.rows(w.fit_rows) if m.method == 'resampling' and arm != 'simple' else w.fit_rows
+    rows = m.rows(w.fit_rows) if m.method in ('resampling', 'counterfactual') and arm != 'simple' else w.fit_rows
     return replace(w, dataset=m.dataset, place=place, fit_rows=rows, mitigation=m)
 
 def _mitigated(arm, w):

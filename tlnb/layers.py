@@ -45,15 +45,17 @@ def phases(
     train,       # the recipe's `train` section, resolved
     groups:int,  # layer groups
     share:float=1., # of the head's rate that the other groups get
+    before=(),   # `language_phases` of a recipe: how domain_adaptation reads texts without labels
 )->list:
     "What is trained when: name, most epochs, highest rate of each group (0 where it is frozen; None: the finder chooses)"
-    if arm in ('source_unchanged', 'domain_adaptation', 'zero_shot', 'few_shot'): return [dict(name='nothing is trained', epochs=0, rates=[0]*groups)]
+    if arm in ('source_unchanged', 'zero_shot', 'few_shot') or arm == 'domain_adaptation' and not before: return [dict(name='nothing is trained', epochs=0, rates=[0]*groups)]
     factor = train.lr_factor if ARMS[arm].needs_source else 1
     def rates(p):
         first = groups + p.freeze_to if p.freeze_to < 0 else p.freeze_to
         full = [None]*groups if p.lr == 'find' else layer_rates(float(p.lr), factor, groups, share)
         return [0 if i < first else r for i,r in enumerate(full)]
-    return [dict(name=p.name, epochs=p.epochs, rates=rates(p)) for p in arm_phases(arm, train) if p.epochs > 0]
+    plan = [*before, *arm_phases('fine_tuning', train)] if arm == 'domain_adaptation' else arm_phases(arm, train)
+    return [dict(name=p.name, epochs=p.epochs, rates=rates(p)) for p in plan if p.epochs > 0]
 
 def schedule(
     plan:list,     # `phases`

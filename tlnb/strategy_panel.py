@@ -18,7 +18,8 @@ ABOUT = dict(feature_extraction="The source's layers stay as they are; only a ne
     fine_tuning='The head first, then all layers, earlier ones more slowly. For more rows, or a target that differs.',
     source_unchanged='The source as it is. Needs no label, and must know the same classes.',
     domain_adaptation='The same layers; the statistics of the batch normalisation (AdaBN), or the features before the head (CORAL), are brought to your rows. '
-        'Needs no label, and must know the same classes; the inner split chooses between the two.',
+        'Needs no label, and must know the same classes; the inner split chooses. Texts are also read without labels, as the source once read its own '
+        '(text.language_epochs), and then fine-tuned; that can hurt, so what it was worth is told beside fine_tuning.',
     zero_shot="The same layers; each row is compared with words that describe each class: text.descriptions, else the classes' names. Needs no label.",
     few_shot='The same layers; each row is compared with the mean of each class. For a handful of labels. With text.pairs a second member first brings rows of one class together and others apart; '
         'the inner split chooses between the two.',
@@ -88,6 +89,7 @@ def schedule_html(
 # %% ../nbs/53_strategy_panel.ipynb #bdba7e7c
 def _known(dataset):
     "Arms with their layers and phases, and what is to be said where a source is missing"
+    from tlnb.arms import language_phases
     from tlnb.layers import layers, phases
     recipe, said = dataset.recipe, ''
     few = [o for o in ('few_shot', 'zero_shot') if o in getattr(dataset.kind, 'arms', ()) and dataset.classes]
@@ -100,7 +102,7 @@ def _known(dataset):
     for k in names:
         try: groups = found['fine_tuning'][0] if k in NO_LABELS and 'fine_tuning' in found else layers(dataset, 'fine_tuning' if k in NO_LABELS else k)
         except TlnbError as e: said = own(str(e), 400); continue
-        found[k] = groups, phases(k, recipe.train, len(groups), groups[0]['share'])
+        found[k] = groups, phases(k, recipe.train, len(groups), groups[0]['share'], language_phases(recipe))
     return found, Html(said)
 
 def _preview(dataset):
