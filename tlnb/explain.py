@@ -171,6 +171,7 @@ def plot_explanation(
     from matplotlib.figure import Figure
     items,general = info['items'],bool(info['global'])
     if items and 'picture' in items[0].get('look', ()): return plot_places(info)
+    features = min(features, max(len(o) for o in (info['global'], *(i['top'] for i in items))))
     cols = 2 if general or len(items) > 1 else 1
     lines = general + -(-len(items)//cols)
     fig = Figure(figsize=(10 if cols > 1 else 7, 1.0 + (0.7 + 0.2*features)*lines), layout='constrained')

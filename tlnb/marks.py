@@ -56,7 +56,7 @@ def marked_texts(
     "Each text of an explanation, for each class that is explained, and the scale"
     shown = [(i, i.get('classes') or [dict(top=i['top'], output=i['output'], **({'class': i['explained']} if 'explained' in i else {}))]) for i in info['items']]
     wide = max((abs(t['value']) for _,each in shown for c in each for t in c['top']), default=0) or 1e-9
-    def title(i, each, c): return _title(i, c, output) if titles else f"<b>{to_html(c['class'])}</b>: {output(c['output'])}" if len(each) > 1 else ''
-    parts = [f'<p style="margin:.9em 0 .1em">{title(i, each, c)}</p>{marked(i["look"], of_top(c["top"], i["features"]), wide)}' for i,each in shown for c in each]
+    def title(i, c): return _title(i, c, output) if titles else f"<b>{to_html(c['class'])}</b>: {output(c['output'])}" if 'class' in c else ''
+    parts = [f'<p style="margin:.9em 0 .1em">{title(i, c)}</p>{marked(i["look"], of_top(c["top"], i["features"]), wide)}' for i,each in shown for c in each]
     scale = marked(dict(text='raises lowers', spans=[[0, 6], [7, 13]]), [wide, -wide], wide).replace('line-height:1.9', 'display:inline')
     return Html(f'<div class="tlnb">{"".join(parts)}<p><small>{scale} the {to_html(info["unit"])}: in full colour by {wide:.2g}, the paler the less.</small></p></div>')
