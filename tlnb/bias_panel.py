@@ -19,6 +19,7 @@ from .examples import KINDS, examples_of, kind_words, kinds_of
 from .explain import SAYS_NOT, Explainer, draw, sureness
 from .gap_words import MITIGATIONS, cannot, gap_sentence, gap_words, rate_words, verdict_words
 from .html import VERDICT, Html, badge, table, to_html
+from .keys import KEYS
 from .panel import Panel, heading, own, panel_keys, propose, with_own
 from .slices import Slices
 from .subject import namer
@@ -63,7 +64,7 @@ _RATES_OF = dict(equalized_odds_difference=('true_positive_rate', 'false_positiv
 def _gap(info, gap, groups, number):
     "A gap as the panel tells it"
     outcome,rates = _outcome(info, gap),_RATES_OF.get(gap['metric'], (gap['rate'],))
-    return dict(gap_words(gap['metric'], outcome), metric=gap['metric'], value=gap['value'], limit=gap['limit'], verdict=gap['verdict'], reason=verdict_words(gap), decides=bool(gap.get('decides', True)),
+    return dict(gap_words(gap['metric'], outcome), metric=gap['metric'], value=gap['value'], sure=bool(gap['interval']), limit=gap['limit'], verdict=gap['verdict'], reason=verdict_words(gap), decides=bool(gap.get('decides', True)),
         said=gap_sentence(gap, gap['limit'], number), outcome=outcome, kinds=[[k, kind_words(k, outcome)] for k in kinds_of(rates)], rates=[_rate(info, gap['attribute'], r, outcome, groups) for r in rates])
 
 def told(
@@ -122,9 +123,10 @@ def _options(run):
     def button(k):
         why = cannot(k, run.dataset)
         return Html(f'<span class="tlnb-help">not here: {to_html(why)}</span>') if why else propose('Choose', {'bias.mitigation': None if k == 'none' and run.recipe.origins.get('bias.mitigation') != 'cell' else k}, f'Choose: {MITIGATIONS[k][0]}')
-    apply = [k for k in MITIGATIONS if k != 'none' and not cannot(k, run.dataset)]
+    known = [k for k in MITIGATIONS if k in KEYS['bias.mitigation'].words]
+    apply = [k for k in known if k != 'none' and not cannot(k, run.dataset)]
     if not apply: return Html(f'{heading("What can be done")}<p>What is built in does not apply: {to_html(cannot("reweighing", run.dataset))}. More rows of the group that is failed, or other columns, may help.</p>')
-    rows = [[MITIGATIONS[k][0] + (' (as it is now)' if k == now else ''), MITIGATIONS[k][1], button(k)] for k in MITIGATIONS]
+    rows = [[MITIGATIONS[k][0] + (' (as it is now)' if k == now else ''), MITIGATIONS[k][1], button(k)] for k in known]
     after = 'Write it to the notebook and run all. What is trained makes another run; its check then tells the gaps without and with it, and the accuracy that it costs.'
     return Html(f'{heading("What can be done")}{table(rows)}<p class="tlnb-help">{after} All of them aim at equal shares told yes; other gaps may grow.</p>')
 
@@ -134,7 +136,7 @@ def _done(m):
     gap = lambda d: next((o['value'] for o in d['gaps'] if o['metric'] == 'demographic_parity_difference'), None)
     a,b,lo,hi = gap(m['before']),gap(m['after']),*m['cost']['interval']
     moved = f'the gap of those told yes went from {100*a:.1f} to {100*b:.1f} points, and ' if a is not None and b is not None else ''
-    return Html(f'<p><b>{to_html(MITIGATIONS[m["method"]][0])}</b>: {moved}it costs {100*m["cost"]["value"]:.1f} points of accuracy ({100*lo:.1f} to {100*hi:.1f}). {to_html(m.get("only", ""))}</p>')
+    return Html(f'<p><b>{to_html(MITIGATIONS.get(m["method"], [m["method"]])[0])}</b>: {moved}it costs {100*m["cost"]["value"]:.1f} points of accuracy ({100*lo:.1f} to {100*hi:.1f}). {to_html(m.get("only", ""))}</p>')
 
 def _slices(d):
     "Where it fails although nobody named a group"
@@ -161,13 +163,16 @@ def _named(dataset):
     sizes = {str(c): dataset.frame[c].value_counts(dropna=False) for c in dataset.frame if str(c) != dataset.target}
     return sorted((c for c,n in sizes.items() if 1 < len(n) <= MOST_GROUPS), key=lambda c: -sizes[c].min())[:8]
 
+_WITHOUT = {'sensitive', 'groups', 'gaps', 'undecided', 'verdict', 'mitigation', 'gate', 'reason', 'slices'} # of a check, where no column is named
+
 def _unnamed(run, report):
     "No sensitive column is named"
-    names = _named(run.dataset)
+    names,d = _named(run.dataset),report.to_dict()
+    more = f'<details><summary>All figures</summary>{report._repr_html_()}</details>' if any(d.get(k) for k in set(d) - _WITHOUT) else ''
     where = 'a column of the table' if run.dataset.modality == 'tabular' else 'a column of the CSV that names the items'
     offer = ''.join(map(str, (propose(o, {'data.sensitive': [o]}, f'Compare the groups of {o}', join=True) for o in names)))
     return Html(f'<p>{badge("not checked", "none")} Nobody has said whose groups must not be failed. Name {where}: <code>sensitive=["…"]</code> in the recipe, then run recipe, data and run again; nothing is trained anew.</p>'
-        f'<div class="tlnb-row">{offer}</div>{_slices(report.to_dict().get("slices"))}')
+        f'<div class="tlnb-row">{offer}</div>{_slices(d.get("slices"))}{more}')
 
 def _failed(error):
     "No model that could be looked at"

@@ -55,7 +55,7 @@ def gap_sentence(
     "Between whom, how wide, how sure"
     if gap['value'] is None: return f'It cannot be measured here: {gap["reason"]}.'
     low,high = gap['lowest'],gap['highest']
-    span = f', 95 % sure between {100*gap["interval"][0]:.1f} and {100*gap["interval"][1]:.1f}' if gap['interval'] else ''
+    span = f', 95 % sure between {100*gap["interval"][0]:.1f} and {100*gap["interval"][1]:.1f}' if gap['interval'] else ', out of too few rows to be sure of it'
     return f'Lowest for {low}, highest for {high}: {_points(gap["value"], number)} apart{span}. The limit is {100*limit:g}.'
 
 # %% ../nbs/34_gap_words.ipynb #fc5bd016
@@ -74,6 +74,7 @@ MITIGATIONS = dict(none=('Nothing', 'The model as it was trained.'),
     resampling=('Repeat and leave out rows', 'Rows are repeated or left out instead.'),
     penalty=('Penalise the gap', 'Training is charged for promising groups different probabilities.'),
     drop_proxies=('Leave out stand-ins', 'The sensitive columns, and columns that give them away, are left out.'),
+    counterfactual=('Texts with other words', 'Training texts that mention people once more, with other words for them.'),
     thresholds=('A threshold for each group', 'Each group has its own line between yes and no. Nothing is trained; whoever asks for an answer must say the group. In some places the law forbids it.'))
 
 def cannot(
@@ -85,4 +86,5 @@ def cannot(
     if dataset.task != 'classification': return 'it needs classes of which each row has one'
     if method == 'thresholds' and len(dataset.classes) != 2: return 'it needs two classes'
     if method == 'drop_proxies' and dataset.modality != 'tabular': return 'only tables have columns'
+    if method == 'counterfactual' and dataset.modality != 'text': return 'only texts have words'
     return ''

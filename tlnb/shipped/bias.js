@@ -77,7 +77,7 @@ class Bias extends View {
 
   drawGaps() {
     const number = this.data.number;
-    const far = o => (o.value === null ? 'not measured' : number ? `${(100*o.value).toFixed(0)} % apart` : `${(100*o.value).toFixed(1)} points apart`);
+    const far = o => (o.value === null || !o.sure ? 'too few rows' : number ? `${(100*o.value).toFixed(0)} % apart` : `${(100*o.value).toFixed(1)} points apart`);
     this.gaps.replaceChildren(...this.attribute.gaps.map((o, i) => tag('label', { class: 'tlnb-pick' },
       tag('input', { type: 'radio', name: `${this.name}-gap`, checked: o === this.gap, onchange: () => { this.go({ gap: i }); this.drawGap(); this.drill.hidden = true; } }),
       tag('span', { class: 'tlnb-pick-text' }, tag('b', {}, o.title), tag('span', { class: 'tlnb-help' }, o.name), tag('span', {}, badge(o.verdict), ' ', far(o), o.decides ? '' : ' · told, does not decide')))));
