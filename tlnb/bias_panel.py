@@ -235,6 +235,8 @@ def _one(self, i):
     said = lambda o: f'{float(o):.4g}' if not e.classes else str(name(o))
     return dict(id=str(ds.ids[row]), label=said(e.y[i]), predicted=said(e.said[i]), sure=sure, picture=seen, cells=[] if seen is not None else [[k, v[:2000]] for k,v in cells(ds, row)])
 
+_FIRST = dict(told='surest', untold='surest', found='surest', spared='surest', right='least sure')
+
 def _rows(self, c):
     "A page of rows of a group"
     attribute,group,kind,outcome = (str(c.get(k) or '') for k in ('attribute', 'group', 'kind', 'outcome'))
@@ -243,7 +245,7 @@ def _rows(self, c):
     shown,pages = min(len(at), MOST),max(1, -(-min(len(at), MOST)//PER))
     page = min(max(int(c.get('page') or 0), 0), pages - 1)
     n = int(self.examples.member(attribute, group).sum())
-    text = f'{len(at):,} of {n:,} judged rows of {group}: {kind_words(kind, outcome)}' + (', the furthest off first.' if len(at) > 1 else '.')
+    text = f'{len(at):,} of {n:,} judged rows of {group}: {kind_words(kind, outcome)}' + (f', the {_FIRST.get(kind, "furthest off")} first.' if len(at) > 1 else '.')
     return dict(group=group, kind=kind, page=page, pages=pages, per=PER, total=len(at), shown=shown, text=text, items=[self._one(i) for i in at[page*PER:(page + 1)*PER]])
 
 def _named_rows(self, c):
