@@ -236,6 +236,11 @@ def test_stop_keeps_what_is_known_and_says_so(slow):
     asyncio.run(play())
     info, = slow.kept.values()
     assert info['ended'] == 'stopped' and 'ended early: stopped' in slow.html and not slow.progress['running'] and 'Ended early' in slow.status and slow.at == 'p2'
+    async def again():
+        hear(slow, 'show', item='p2', options=dict(seconds='60'))
+        await until(lambda: slow.thread is None)
+    asyncio.run(again())
+    assert 'ended early' not in slow.html and not next(iter(slow.kept.values()))['ended'], 'chosen again it is made as a whole'
 
 def test_the_clock_ends_it_too(slow):
     async def play():

@@ -244,7 +244,7 @@ def body(
     sure,*more = sureness(info)
     base = ' and '.join(dict.fromkeys(_out(info, o['baseline']) for o in items))
     told = [f"Baseline {base}: what the model says when nothing is known ({info['background']}). Together the shares lead from there to {' and '.join(_out(info, o['output']) for o in items)}.", *more]
-    stopped = f"<p>{badge('ended early: ' + ended, 'open')} What was known by then is kept. Ask again, with more seconds.</p>" if ended else ''
+    stopped = f"<p>{badge('ended early: ' + ended, 'open')} What was known by then is kept. Choose it again, or change the seconds, for all of it.</p>" if ended else ''
     said = ''.join(f'<p class="tlnb-help">{to_html(o)}</p>' for o in (info.get('fixed'), info['says_not']) if o)
     care = '' if len(items) > 1 or not asked.care else f'<p>{badge("read with care", "open")} {to_html("; ".join(asked.care))}.</p>'
     return Html(f"<div class='tlnb'>{lead}{care}{stopped}{draw(info, 12, len(items) > 1)}<p>{badge(sure, 'bad' if info['marked'] else 'good')} {to_html(' '.join(told))}</p>"
@@ -459,7 +459,8 @@ def _show(self, asked, infos):
 def _drawn(self, infos, asked):
     "The body, drawn once"
     key = repr(replace(asked, seconds=0.))
-    if key not in self.bodies or any(i.get('ended') for i in infos): self.bodies[key] = str(body(infos, asked))
+    if any(i.get('ended') for i in infos): return str(body(infos, asked))
+    if key not in self.bodies: self.bodies[key] = str(body(infos, asked))
     self.bodies.move_to_end(key)
     while len(self.bodies) > KEPT: self.bodies.popitem(last=False)
     return self.bodies[key]
@@ -528,7 +529,7 @@ def hear(self,
     try: asked = self._understood(content, buffers)
     except (TlnbError, OSError) as e: return self._answer(content.get('n'), ' '.join(str(e).split()))
     self._answer(content.get('n'))
-    self._want(asked, content.get('do') == 'again')
+    self._want(asked, content.get('do') == 'again' or self.now is not None and asked.item != '' and asked.item == self.now.item) # what ended early goes on
 
 for f in (_understood, _own_text, _own_row, hear): setattr(ExplainPanel, f.__name__, f)
 

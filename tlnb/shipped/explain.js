@@ -38,7 +38,7 @@ class Explorer extends View {
     const said = this.model.get('options'), classes = this.model.get('classes'), id = `${this.name}-option`;
     const choose = (name, label, choices, now) => tag('span', { class: 'tlnb-ex-pair' }, tag('label', { for: `${id}-${name}` }, label),
       this[name] = tag('select', { id: `${id}-${name}`, onchange: () => this.again() }, ...choices.map(([v, text]) => tag('option', { value: v, selected: v === now }, text))));
-    this.seconds = tag('input', { type: 'number', id: `${id}-seconds`, min: '1', max: '3600', step: '1', value: String(said.seconds), onchange: () => this.error.replaceChildren() });
+    this.seconds = tag('input', { type: 'number', id: `${id}-seconds`, min: '1', max: '3600', step: '1', value: String(said.seconds), onchange: () => this.again() });
     return tag('div', { class: 'tlnb-ex-row' },
       classes.length ? choose('explained', 'Explained', [['#1', this.model.get('usual')], ...(classes.length > 2 ? [['#2', 'the two likeliest']] : []), ...classes.map(c => [`=${c}`, c])], said.classes) : null,
       choose('method', 'Method', [['auto', 'SHAP'], ['lime', 'LIME, a second opinion']], said.method),
