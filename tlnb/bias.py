@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['GAPS', 'NUMBER_GAPS', 'CRITERIA', 'BESIDE', 'SWEPT', 'verdict', 'BiasGateError', 'BiasReport', 'plot_bias',
-           'plot_thresholds', 'read_predictions', 'check_bias', 'judged_columns', 'judge', 'compared', 'impossible']
+           'plot_thresholds', 'read_predictions', 'check_bias', 'term_gaps', 'judged_columns', 'judge', 'compared',
+           'impossible']
 
 # %% ../nbs/33_bias.ipynb #26635b72
 import numpy as np
@@ -19,6 +20,7 @@ from .measures import Measured
 from .readout import MOST, proxies, readout
 from .recipe import Recipe
 from .slices import Slices
+from .swaps import TermReport
 from .target import said as yes
 
 # %% ../nbs/33_bias.ipynb #8e1ba37e
@@ -157,7 +159,7 @@ class BiasReport:
 
 # %% ../nbs/33_bias.ipynb #0f4d954b
 def _page(d, fig):
-    slices = Slices(**d['slices'])._repr_html_() if d.get('slices') else ''
+    slices = (Slices(**d['slices'])._repr_html_() if d.get('slices') else '') + (TermReport(d['terms'])._repr_html_() if d.get('terms') else '')
     if d['verdict'] is None: return Html(f"<div class='tlnb'>{badge('bias: not checked', 'none')} {to_html(d['reason'])}{slices}</div>")
     picture = svg(fig, 'Rates of each group with their 95 % intervals')
     numbers = any(o['metric'] in NUMBER_GAPS for o in d['gaps'])
@@ -334,6 +336,7 @@ def check_bias(
     else:
         info = _of_run(run, judged_columns(run.dataset, by))
     if found := _slices(run): info['slices'] = found.to_dict()
+    if found := _swaps(run): info = _with_terms(run, info, found)
     run.folder.write_json('bias.json', info)
     return BiasReport(info, run.folder.path)
 
@@ -342,6 +345,53 @@ def _slices(run):
     from tlnb.dataset import knows
     from tlnb.slices import find_slices
     return find_slices(run) if knows('traits', run.dataset.modality) and hasattr(run, 'fitted') and not hasattr(run, 'foreign') else None
+
+# %% ../nbs/33_bias.ipynb #7498e215
+def _swaps(run):
+    "What other terms for somebody do to the answers, where the modality has terms"
+    from tlnb.dataset import knows
+    from tlnb.swaps import find_swaps
+    return find_swaps(run) if knows('swaps', run.dataset.modality) and hasattr(run, 'fitted') and not hasattr(run, 'foreign') else None
+
+def term_gaps(
+    found,  # `TermReport`
+    r,      # The recipe's `bias` section
+)->list[dict]:
+    "The worst term of each set and metric as a gap; every item of the report gets its verdict"
+    for o in found.info['items']:
+        size,half = abs(o['value']),(o['interval'][1] - o['interval'][0])/2
+        o['verdict'],o['reason'] = verdict([max(0., size - half), size + half] if o['n'] >= r.min_group else None, r.limit, r.min_group, p=o['p_corrected'])
+        if o['n'] < r.min_group: o['reason'] = f"fewer than {r.min_group} items have such a term"
+    out = []
+    for part in dict.fromkeys((o['set'], o['metric']) for o in found.info['items']):
+        mine = [o for o in found.info['items'] if (o['set'], o['metric']) == part]
+        worst = max(mine, key=lambda o: (o['n'] >= r.min_group, ['pass', 'undecided', 'fail'].index(o['verdict']), abs(o['value'])))
+        size,half,most = abs(worst['value']),(worst['interval'][1] - worst['interval'][0])/2,'most other terms'
+        low,high = (most, worst['term']) if worst['value'] > 0 else (worst['term'], most)
+        out.append(dict(attribute=f'terms ({part[0]})', metric=f'{part[1]}_difference', value=size, interval=[max(0., size - half), size + half] if worst['n'] >= r.min_group else None, limit=r.limit, p=worst['p'],
+            p_corrected=worst['p_corrected'], ratio=None, ratio_interval=None, value_all_groups=size, small_groups='', rate=part[1], lowest=low, highest=high, **({'class': worst['class']} if worst['class'] is not None else {}),
+            interval_method='95 %, over items', verdict=worst['verdict'], reason=worst['reason'], decides=worst['n'] >= r.min_group))
+    return out
+
+def _with_terms(run, info, found):
+    "The check with what other terms do: gaps, verdict, and what a mitigation did about it"
+    from tlnb.keys import LEARNED
+    r,(arm,seed) = run.recipe.bias,run.best
+    gaps = term_gaps(found, r)
+    if info['verdict'] is None:
+        info |= _of_run(run, pd.DataFrame(index=range(len(run.dataset.judged)))) | dict(verdict='pass')
+    said = [info['verdict'], *(o['verdict'] for o in gaps if o['decides'])]
+    many = f"{len(found.info['items'])} comparisons of terms with the limit: a fail is corrected for that (Holm)"
+    info = dict(info, gaps=info['gaps'] + gaps, terms=found.to_dict(), verdict='fail' if 'fail' in said else 'undecided' if 'undecided' in said else 'pass', notes=[*info['notes'], many],
+        undecided=info['undecided'] + [f"{o['metric']} by {o['attribute']}: {o['reason']}" for o in gaps if o['verdict'] == 'undecided'])
+    if info.get('mitigation') and r.mitigation in LEARNED:
+        from tlnb.remedy import unmitigated_model
+        from tlnb.swaps import find_swaps
+        before,m = term_gaps(find_swaps(run, unmitigated_model(run, arm, seed)), r),info['mitigation']
+        for part,more in (('before', before), ('after', gaps)):
+            worst = [m[part]['verdict']]*bool(m[part]['gaps']) + [o['verdict'] for o in more if o['decides']]
+            m[part] = dict(m[part], gaps=m[part]['gaps'] + [{k: o[k] for k in ('attribute', 'metric', 'value', 'interval', 'verdict')} for o in more], verdict='fail' if 'fail' in worst else 'undecided' if 'undecided' in worst else 'pass')
+    return info
 
 # %% ../nbs/33_bias.ipynb #e59a73b6
 def _of_run(run, columns):

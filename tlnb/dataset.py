@@ -35,6 +35,7 @@ _registry = {
     ('traits', 'vision'): 'tlnb.vision.traits:traits',
     ('preview', 'vision'): 'tlnb.vision.preview:augmented',
     ('modality', 'text'): 'tlnb.text.modality:TextModality',
+    ('swaps', 'text'): 'tlnb.text.terms:swaps',
     ('featurizer', 'text'): 'tlnb.text.carry:TextFeaturizer',
     ('masker', 'text'): 'tlnb.text.masker:TextMasker',
     ('exporter', 'text'): 'tlnb.text.exporter:TextExporter',

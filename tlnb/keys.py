@@ -191,7 +191,7 @@ class Vision(Section):
 class Text(Section):
     "What only texts have."
     length:int             = _key(lo=0, hi=8192)
-    pool:str               = _key('training', 'auto', 'mean', 'first', 'last')
+    pool:str               = _key('training', 'auto', 'mean', 'first', 'last', 'layers')
     unlabelled:str         = _key()
     language_epochs:int    = _key(lo=0, hi=1000)
     transductive:bool      = _key()
@@ -215,12 +215,13 @@ class Bias(Section):
     limit:float   = _key('judgement', lo=0)
     criteria:list[str] = _key('judgement', 'demographic_parity', 'equalized_odds', 'equal_opportunity', 'predictive_parity', 'accuracy', 'calibration')
     bootstrap:int = _key('judgement', lo=10, hi=100_000)
-    mitigation:str = _key('judgement', 'none', 'reweighing', 'resampling', 'penalty', 'drop_proxies', 'thresholds')
+    mitigation:str = _key('judgement', 'none', 'reweighing', 'resampling', 'penalty', 'drop_proxies', 'counterfactual', 'thresholds')
     strength:float = _key('judgement', 'auto', lo=0, hi=1)
+    terms:str     = _key('judgement', only='text')
     gate:bool     = _key('judgement')
     reason:str    = _key('judgement')
 
-LEARNED = 'reweighing', 'resampling', 'penalty', 'drop_proxies' # mitigations that change what is trained
+LEARNED = 'reweighing', 'resampling', 'penalty', 'drop_proxies', 'counterfactual' # mitigations that change what is trained
 
 # %% ../nbs/02_keys.ipynb #8796739b
 MODALITIES = 'tabular','vision','text'

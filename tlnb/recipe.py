@@ -32,7 +32,7 @@ def arguments(
     return {o: names[o] for o in (*SHORT, *names) if o in names}
 
 # %% ../nbs/03_recipe.ipynb #330259a8
-LEARNS = 'data.sensitive', 'bias.mitigation', 'bias.strength', 'bias.limit', 'bias.min_group'
+LEARNS = 'data.sensitive', 'bias.mitigation', 'bias.strength', 'bias.limit', 'bias.min_group', 'bias.terms'
 
 class _Values:
     "The values of a recipe by key."
