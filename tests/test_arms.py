@@ -42,6 +42,13 @@ def test_every_arm_leaves_what_is_promised(race):
         assert (place/'model.json').is_file() == ARMS[arm].neural and not (place/'checkpoint.safetensors').exists()
         if ARMS[arm].neural: np.testing.assert_array_equal(load_fitted(place).score(ds.frame.iloc[ds.judged]), p['judged'])
 
+def test_a_head_that_was_chosen_is_trained_again_on_all_rows(race):
+    "As `simple` is: the rows to choose on are scored by the head that had not seen them, the judged ones by the one that has"
+    ds,folder,_ = race
+    place,p = folder.piece('feature_extraction', 0),predicted(folder, 'feature_extraction')
+    fitted,valid = load_fitted(place),ds.inner(0)[1]
+    assert not np.allclose(fitted.score(ds.frame.iloc[valid]), p['valid'], atol=1e-3) and not (place/'again').exists()
+
 def test_a_piece_that_has_ended_is_not_trained_again(race, shipped):
     ds,folder,results = race
     times = {f: f.stat().st_mtime_ns for f in folder.path.rglob('*.safetensors')}

@@ -245,12 +245,12 @@ def _plan(learner, phases, options):
 # %% ../nbs/22_training.ipynb #0cf8bda2
 class _Epochs:
     "Trains one epoch after the other, and saves the place"
-    def __init__(self, learner, phases, file, options, stop, progress, every):
+    def __init__(self, learner, phases, file, options, stop, progress, every, until=math.inf):
         phases = [o for o in phases if o.epochs > 0]
         learner.create_opt()
         learner.opt.set_hyper('wd', options['weight_decay'])
         learner.n_epoch = sum(o.epochs for o in phases)
-        self.learner,self.phases,self.file,self.options,self.stop,self.progress,self.every = learner,phases,file,options,stop,progress,every
+        self.learner,self.phases,self.file,self.options,self.stop,self.progress,self.every,self.until = learner,phases,file,options,stop,progress,every,until
         self.plan = _plan(learner, phases, options)
         self.place,self.resumed,self.cost,self.saved = _Place(), 0, 0., time.perf_counter()
 
@@ -269,7 +269,7 @@ class _Epochs:
         row = dict(epoch=len(p.history)+1, phase=phase.name, lr=p.rates[p.phase], train_loss=steps.mean(True), valid_loss=steps.mean(False))
         if hasattr(learner, 'recorder'): row |= {m.name: None if (v := m.value) is None else float(v) for m in learner.metrics}
         loss = row['train_loss'] if row['valid_loss'] is None else row['valid_loss']
-        better = loss is not None and loss < p.best[0]
+        better = row['epoch'] == self.until or loss is not None and loss < p.best[0]
         if better: p.best = (loss, row['epoch'], weights(learner.model))
         p.done += 1
         p.wait = 0 if better else p.wait + (p.done > self.options['warmup'] * phase.epochs)
@@ -313,7 +313,7 @@ class _Fit(_Epochs):
         while p.stopped is None and p.phase < len(self.phases):
             phase = self.phases[p.phase]
             self.begin(phase)
-            while p.done < phase.epochs and p.wait < patience: self.epoch(phase)
+            while p.done < phase.epochs and p.wait < patience and len(p.history) < self.until: self.epoch(phase)
             if early := p.wait >= patience: bare(self.learner.model).load_state_dict(p.best[2])
             p.phase,p.done,p.wait = p.phase+1, 0, 0
         p.stopped = p.stopped or ('early' if early else 'finished')
@@ -360,16 +360,18 @@ def fit(
     stop=None,                # () -> bool, asked after each batch; such as `RunFolder.stop_requested`
     progress=None,            # (epochs done, epochs at most, row of the history): called after each epoch
     every:float=2.,           # Seconds between two checkpoints, at least; 0: after each epoch
+    until:float=math.inf,     # Epoch after which it ends, and whose weights are kept, whatever the validation loss says; inf: the loss decides
 )->FitResult:
     "Train, or go on from the checkpoint in `folder`, and leave the best weights in the learner; raises `StoreError`"
     options = dict(seed=seed, patience=patience, weight_decay=weight_decay, warmup=warmup, lr_factor=lr_factor)
-    fitting = _Fit(learner, phases, Path(folder)/'checkpoint.safetensors', options, stop, progress, every)
+    fitting = _Fit(learner, phases, Path(folder)/'checkpoint.safetensors', options, stop, progress, every, until)
     interrupted = _run_quietly(learner, fitting)
     p = fitting.place
     if p.best[2]: learner.model.load_state_dict(p.best[2]) # none: interrupted before it began
     if p.stopped != 'stop' and fitting.resumed < len(p.history): fitting.save()
     return FitResult(len(p.history), p.best[1], p.stopped, p.history, p.seconds, p.rates, interrupted, fitting.resumed)
 
+# %% ../nbs/22_training.ipynb #7489891d
 class _Look(_Fit):
     "Finds the rate of the first phase, and trains nothing"
     def run(self):
