@@ -148,6 +148,7 @@ def strengths(
     group = groups_of(dataset)
     return [Mitigation(b.mitigation, s, dataset, group, seed) for s in found]
 
+# %% ../nbs/22_mitigation.ipynb #628719e3
 COPIES = 4 # of each text with a term, at strength 1
 
 def _augmented(dataset, found, seed):
@@ -165,6 +166,7 @@ def _augmented(dataset, found, seed):
         out.append(Mitigation('counterfactual', s, more, groups_of(dataset) if dataset.groups.shape[1] else None, seed, of=of, first=n))
     return out
 
+# %% ../nbs/22_mitigation.ipynb #73ff07a9
 def _dropped(dataset, found, seed):
     "The sensitive columns and ever more of their proxies left out"
     rows,best = dataset.train,{}
