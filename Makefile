@@ -1,5 +1,5 @@
 # lab    JupyterLab on ./workspace, the template in it (LAB='--allow-root --no-browser': options for JupyterLab)
-# demo   a template, headless, on data that needs no network (TEMPLATE=tabular or vision)
+# demo   a template, headless, on data that needs no network (TEMPLATE=tabular, vision or text)
 # test   all that continuous integration runs
 # bench  the long measurements, written to docs/benchmarks.md (some hours; ONLY=cache: one of them)
 # docs   README.md from nbs/index.ipynb
