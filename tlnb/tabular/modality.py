@@ -43,8 +43,7 @@ class TabularModality:
         "A `TableNet`, freshly initialised under the current torch seed"
         from tlnb.tabular.learner import TableNet
         arch = arch or {}
-        dropout = arch['dropout'] if recipe is None else recipe.train.dropout
-        return TableNet(prep, n_out, arch.get('layers') or recipe.tabular.layers, dropout, arch.get('widths'))
+        return TableNet(prep, n_out, arch.get('layers') or recipe.tabular.layers, recipe.train.dropout if recipe else arch['dropout'], arch.get('widths'))
 
     def learner(self, model, prep, dataset, fit_rows, valid_rows, recipe, seed):
         "A fastai `Learner`: layer groups, loss, loaders whose order `seed` decides"
