@@ -15,11 +15,9 @@ from .schema import TableSchema
 class TabularModality:
     "The `Modality` of tables: a frame of columns, a `TableSchema`, a `TableNet`."
     name = 'tabular'
+    embedded = list(EMBEDDED)
 
     def read(self, recipe): return read(recipe)
-
-    @property
-    def embedded(self): return list(EMBEDDED)
 
     def keys(self, frame): return keys(frame)
     def warnings(self, dataset): return warnings(dataset)
