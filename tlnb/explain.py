@@ -355,10 +355,10 @@ def gathered(
     same,rows = getattr(masker, 'same', str),[]
     for o in found:
         rows.append({})
-        for k,v in zip(o.features, o.values[0]): rows[-1][same(k)] = rows[-1].get(same(k), 0.) + v
+        for k,v in zip(o.features, o.values[0]): rows[-1].setdefault(same(k), []).append(v)
     n = pd.Series([k for r in rows for k in r]).value_counts()
     names = list(n[n >= min(LEAST, n.max())].index)
-    return names, np.array([[r.get(k, np.nan) for k in names] for r in rows])
+    return names, np.array([[np.mean(r[k]) if k in r else np.nan for k in names] for r in rows])
 
 def _general(subject, method, evaluations, n, told):
     "Mean |value| per feature over judged rows drawn by the seed; where the budget ended before, over the items"
