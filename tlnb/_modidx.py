@@ -1878,8 +1878,6 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                      'tlnb.tabular.masker.together': ('tabular/masker.html#together', 'tlnb/tabular/masker.py')},
             'tlnb.tabular.modality': { 'tlnb.tabular.modality.TabularModality': ( 'tabular/modality.html#tabularmodality',
                                                                                   'tlnb/tabular/modality.py'),
-                                       'tlnb.tabular.modality.TabularModality.embedded': ( 'tabular/modality.html#tabularmodality.embedded',
-                                                                                           'tlnb/tabular/modality.py'),
                                        'tlnb.tabular.modality.TabularModality.keys': ( 'tabular/modality.html#tabularmodality.keys',
                                                                                        'tlnb/tabular/modality.py'),
                                        'tlnb.tabular.modality.TabularModality.learner': ( 'tabular/modality.html#tabularmodality.learner',
