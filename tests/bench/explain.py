@@ -10,7 +10,7 @@ warnings.filterwarnings('ignore')
 import numpy as np
 import pandas as pd
 
-AIMS = dict(first=.95, twin=.05, falls=.10, tabular=.99, vision=.90, additivity=1e-5, speed_tabular=200, speed_vision=6)
+AIMS = dict(first=.95, twin=.05, falls=.10, tabular=.99, vision=.90, text=.90, additivity=1e-5, speed_tabular=200, speed_vision=6, speed_text=3)
 
 
 # ---- models that depend on a plant, and their twins that never saw it
@@ -101,6 +101,34 @@ def truth_vision(work, n, **how):
         if k: out.update(items=len(items), additivity=d['residual_max'], stability=d['stability'])
     return out
 
+
+def tickets_run(work, cue=True, n_train=600, n_judged=300):
+    "A network of its own on tickets with the names of those who forwarded them, or on the same tickets without"
+    from tlnb import Recipe, adapt, load
+    from tlnb.text.tickets import make_tickets
+    file = Path(work)/f'tickets-{cue}.csv'
+    make_tickets(n_train=n_train, n_judged=n_judged, cue=cue).drop(columns='mentions').to_csv(file, index=False)
+    r = Recipe.for_text(data=str(file), target='queue', text='text', data_split='split', transfer_baselines=['from_scratch'], run_seeds=1, run_jobs=1, run_cache=str(Path(work)/'cache'))
+    return adapt(load(r), folder=Path(work)/f'run-tickets-{cue}')
+
+def truth_text(work, n):
+    "The same of the name beneath a ticket, in the items that are sorted by it rightly; where the model never saw names, in the same texts"
+    from tlnb import explain
+    from tlnb.text.tickets import CUES
+    runs = {k: tickets_run(work, k) for k in (True, False)}
+    ds,out = runs[True].dataset,{}
+    rows,y = ds.frame.iloc[ds.judged].reset_index(drop=True),ds.y[ds.judged]
+    has = np.array([o.endswith(f'(fwd {CUES[ds.classes[c]]})') for o,c in zip(rows.text, y)])
+    bare = rows.assign(text=rows.text.str.replace(r' \(fwd \w+\)$', '', regex=True))
+    out['falls'] = accuracy(runs[True], rows[has], y[has]) - accuracy(runs[True], bare[has], y[has])
+    right = runs[True].fitted().score(rows).argmax(1) == y
+    at = np.flatnonzero(has & right)[:n]
+    for k,run in runs.items():
+        d = explain(run, items=rows.iloc[at]).to_dict()
+        first = [i['top'][0]['feature'] in CUES.values() for i in d['items']]
+        out['first' if k else 'twin'] = float(np.mean(first))
+        if k: out.update(items=len(first), first_or_beside=float(np.mean([bool({'fwd', *CUES.values()} & {i['top'][0]['feature']}) for i in d['items']])), additivity=d['residual_max'], stability=d['stability'])
+    return out
 
 # ---- the same as shap's own, called on fastai's own functions as its users write it
 
@@ -198,6 +226,35 @@ def pictures(work, n=3, evaluations=200):
     return dict(vision=float(np.mean([np.corrcoef(a, b)[0, 1] for a,b in zip(own, right)])), seconds=seconds, shap_seconds=took, speed_vision=took/seconds, evaluations=evaluations,
         additivity=float(max(abs(p[i, c] - o.base[0] - o.values[0].sum()) for i,(o,c) in enumerate(zip(found, p.argmax(1))))), runtime=subject.scorer.runtime, why=subject.scorer.why)
 
+def texts(work, n=6, evaluations=600):
+    "The same of a text: shap's partition explainer with shap's own masker of words, called on one text after another as fastai's `predict` is"
+    import shap
+    from tlnb.methods import play
+    from tlnb.subject import Subject
+    from tlnb.text.masker import words
+    run = tickets_run(work)
+    fitted,subject = run.fitted(),Subject(run, planned=n*evaluations)
+    rows = run.dataset.frame.iloc[run.dataset.judged]
+    rows = rows[rows.text.map(lambda o: len(words(o)) <= 50)][:n].reset_index(drop=True) # of a longer one words are taken together
+    p = fitted.score(rows)
+    play(subject, rows[:1], p.argmax(1)[:1, None], 'owen', 20, 0)
+    start = time.perf_counter()
+    found = play(subject, rows, p.argmax(1)[:, None], 'owen', evaluations, 0)
+    seconds = time.perf_counter() - start
+    def cut(s, return_offsets_mapping=True): # shap's masker takes any function that cuts like a tokenizer
+        spans = words(s)
+        return dict(input_ids=[s[a:b] for a,b in spans], offset_mapping=spans)
+    masker = shap.maskers.Text(cut, mask_token='…', collapse_mask_token=False)
+    right,took = [],0.
+    for text,c in zip(rows.text, p.argmax(1)):
+        def predict(shown): return np.array([fitted.score(pd.DataFrame(dict(text=[str(o).replace('…', ' ')])))[0, c] for o in shown])
+        start = time.perf_counter()
+        right.append(shap.PartitionExplainer(predict, masker)([text], max_evals=evaluations, silent=True).values[0].ravel())
+        took += time.perf_counter() - start
+    own = [o.values[0] for o in found]
+    return dict(text=float(np.mean([np.corrcoef(a, b)[0, 1] for a,b in zip(own, right)])), seconds=seconds, shap_seconds=took, speed_text=took/seconds, evaluations=evaluations,
+        additivity=float(max(abs(p[i, c] - o.base[0] - o.values[0].sum()) for i,(o,c) in enumerate(zip(found, p.argmax(1))))), runtime=subject.scorer.runtime, why=subject.scorer.why)
+
 def memory(work, n=20):
     "Megabytes at the peak of the game's own arrays for twenty items, which fill a batch, and for a hundred: bounded by the batch"
     import tracemalloc
@@ -220,19 +277,19 @@ def missed(found):
     out = []
     def need(part, key, ok, aim):
         if part in found and not ok(found[part][key]): out.append(f'{part}: {key} is {found[part][key]:.4g}, aimed at {aim}')
-    for part in ('truth_tabular', 'truth_vision'):
+    for part in ('truth_tabular', 'truth_vision', 'truth_text'):
         need(part, 'falls', lambda v: v >= AIMS['falls'], f">= {AIMS['falls']}")
         need(part, 'first', lambda v: v >= AIMS['first'], f">= {AIMS['first']}")
         need(part, 'twin', lambda v: v <= AIMS['twin'], f"<= {AIMS['twin']}")
         need(part, 'additivity', lambda v: v <= AIMS['additivity'], f"<= {AIMS['additivity']}")
-    for part,key in (('tables', 'tabular'), ('pictures', 'vision')):
+    for part,key in (('tables', 'tabular'), ('pictures', 'vision'), ('texts', 'text')):
         need(part, key, lambda v: v >= AIMS[key], f'>= {AIMS[key]}')
         need(part, f'speed_{key}', lambda v: v >= AIMS[f'speed_{key}'], f">= {AIMS[f'speed_{key}']} times")
         need(part, 'additivity', lambda v: v <= AIMS['additivity'], f"<= {AIMS['additivity']}")
     need('memory', 'times', lambda v: v <= 2, '<= 2 times that of a fifth of the items')
     return out
 
-PARTS = dict(tables=lambda w, n: tables(w), pictures=lambda w, n: pictures(w), memory=lambda w, n: memory(w), truth_tabular=truth_tabular, truth_vision=truth_vision)
+PARTS = dict(tables=lambda w, n: tables(w), pictures=lambda w, n: pictures(w), texts=lambda w, n: texts(w), memory=lambda w, n: memory(w), truth_tabular=truth_tabular, truth_vision=truth_vision, truth_text=truth_text)
 
 def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
