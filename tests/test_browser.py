@@ -582,7 +582,7 @@ def test_cleaner_by_keyboard(small, address):
 # ---- from a finished notebook to a package that is used ----
 
 BUYS = '#| export\nimport numpy as np\n\ndef surest(answers:list)->dict:\n    "The answer that the model is surest of"\n    return answers[int(np.argmax([o["probability"] for o in answers]))]'
-PERSON = '### Intended use\n\nSecond opinion of the clerks.\n\n### Out of scope\n\nNever alone.\n\n### Contact\n\nMs Keller.'
+PERSON = '### Intended use\n\nSecond opinion of the clerks.\n\n### Out of scope\n\nNever alone.\n\n### Training data\n\nOf the shop, with consent.\n\n### Risks and limits\n\nA wrong letter.\n\n### Contact\n\nMs Keller.'
 
 
 @pytest.fixture(scope='module')

@@ -41,7 +41,7 @@ def test_what_a_person_wrote_survives(folder):
     page.path.write_text(page.text.replace(page.text.split('<!-- person: use -->\n')[1].split('\n<!-- end: use')[0], mine))
     folder.write_json('bias.json', dict(verdict=None, reason='none named'))
     again = card(folder)
-    assert mine in again.text and 'use' not in again.open_parts and len(again.open_parts) == 5
+    assert mine in again.text and 'use' not in again.open_parts and len(again.open_parts) == 4
     assert card(folder).text == again.text
 
 
@@ -62,3 +62,29 @@ def test_data_cannot_write_markup(folder):
 def test_needs_no_torch(folder):
     code = f"from tlnb.card import card; from tlnb.store import RunFolder; card(RunFolder({str(folder.path)!r})); import sys; assert not {{'torch', 'shap', 'fastai'}} & set(sys.modules)"
     subprocess.run([sys.executable, '-c', code], check=True)
+
+
+def test_whom_it_fails_is_told_by_the_run(folder):
+    "In words, gap by gap, and nobody is asked; what a person had written there stays"
+    page = card(folder)
+    said = page.text.split('## Whom it fails')[1].split('\n## ')[0]
+    assert 'Lowest for f, highest for m: 30.0 points apart, 95 % sure between 20.0 and 40.0. The limit is 10.' in said and 'written' not in said
+    assert page.open_parts == ['use', 'scope', 'data', 'risks', 'contact']
+    page.path.write_text(page.text.replace('## Risks', '<!-- person: fairness -->\nMen wait longer.\n<!-- end: fairness -->\n\n## Risks'))
+    again = card(folder).text
+    assert again.count('Men wait longer.') == 1 and card(folder).text == again
+
+
+def test_a_release_holds_no_open_question(folder):
+    "Each part that is asked for stops a release, alone; with all of them written nothing is asked any more"
+    from types import SimpleNamespace
+    from tlnb.card import TITLES, card_text
+    from tlnb.errors import ExportError
+    from tlnb.export import _person_gate
+    said = {k: f'Of {v}, as it is.' for k,v in TITLES.items()}
+    nb = SimpleNamespace(cells=[])
+    full = card_text(folder, '', said)
+    _person_gate(full, nb, False)
+    assert 'o be written' not in full and all(o in full for o in said.values())
+    for k,v in TITLES.items():
+        with pytest.raises(ExportError, match=rf': {v} \(no such heading\); '): _person_gate(card_text(folder, '', said | {k: ''}), nb, False)

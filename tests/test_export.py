@@ -10,6 +10,7 @@ import pytest
 from nbformat.v4 import new_code_cell as code, new_markdown_cell as text, new_notebook
 
 from tlnb.adapt import Run, adapt
+from tlnb.card import TITLES
 from tlnb.cli import main
 from tlnb.compare import compare
 from tlnb.dataset import load
@@ -18,8 +19,9 @@ from tlnb.evaluate import evaluate
 from tlnb.export import export
 from tlnb.project import staged
 from tlnb.recipe import Recipe
+from tlnb.store import RunFolder
 
-PERSON = '### Intended use\n\nSecond opinion of the clerks.\n\n### Out of scope\n\nNever alone.\n\n### Contact\n\nMs Keller.'
+PERSON = '### Intended use\n\nSecond opinion of the clerks.\n\n### Out of scope\n\nNever alone.\n\n### Training data\n\nOf the shop, with consent.\n\n### Risks and limits\n\nA wrong letter.\n\n### Contact\n\nMs Keller.'
 CODE = '#| export\nimport numpy as np\n\ndef surest(answers:list)->dict:\n    "The answer that the model is surest of"\n    return answers[int(np.argmax([o["probability"] for o in answers]))]'
 
 
@@ -56,12 +58,12 @@ def pictures(path, n=40):
     return path
 
 
-def ran(out, recipe, cells=()):
+def ran(out, recipe, cells=(), said=PERSON):
     "What `tlnb run --out` leaves of a notebook with this recipe, without the kernel"
     out.mkdir()
     run = adapt(load(recipe), recipe, out/'run')
     evaluate(run)
-    nbformat.write(new_notebook(cells=[text('# Who buys\n\n> A test'), code('from tlnb import Recipe'), code(recipe.to_cell()), *cells, text(PERSON)]), out/'notebook.ipynb')
+    nbformat.write(new_notebook(cells=[text('# Who buys\n\n> A test'), code('from tlnb import Recipe'), code(recipe.to_cell()), *cells, text(said)]), out/'notebook.ipynb')
     return out
 
 
@@ -301,7 +303,7 @@ def test_second_version(table, tmp_path):
     (to/'CHANGELOG.md').write_text((to/'CHANGELOG.md').read_text().replace('First version.', 'First version, made in a hurry.'))
     readme = (to/'README.md').read_text()
     (to/'README.md').write_text(readme.replace(readme.split('<!-- person: risks -->\n')[1].split('\n<!-- end')[0], 'We look at it every month.'))
-    later = ran(tmp_path/'later', table_recipe(people(tmp_path/'people.csv', 340, 1), train_epochs=4))
+    later = ran(tmp_path/'later', table_recipe(people(tmp_path/'people.csv', 340, 1), train_epochs=4), said=PERSON.replace('A wrong letter.', ''))
     seen = export(later, name='who-buys', to=to, dry_run=True)
     assert git(to, 'tag') == 'v0.1.0' and first.wheel.exists() and not seen.wheel.exists() and seen.version == '0.2.0' and 'would be written' in '\n'.join(seen.lines())
     second = export(later, name='who-buys', to=to)
@@ -335,30 +337,33 @@ def test_draft_then_release(table, tmp_path):
     nb = nbformat.read(silent/'notebook.ipynb', as_version=4)
     nb.cells = nb.cells[:-1]
     nbformat.write(nb, silent/'notebook.ipynb')
-    with pytest.raises(ExportError, match=r'Intended use \(no such heading\), Out of scope \(no such heading\), Contact'): export(silent, name='who-buys', to=tmp_path/'p')
+    with pytest.raises(ExportError, match=r'Intended use \(no such heading\), Out of scope \(no such heading\), Training data \(no such heading\), Risks and limits \(no such heading\), Contact'): export(silent, name='who-buys', to=tmp_path/'p')
     assert not (tmp_path/'p').exists()
-    nb.cells += [text(f'### {o}\n\n*To be written by a person:* Who knows?') for o in ('Intended use', 'Out of scope', 'Contact')]
+    nb.cells += [text(f'### {o}\n\n*To be written by a person:* Who knows?') for o in TITLES.values()]
     nb.cells[-1].source += '\n\nMs Keller.'
     nbformat.write(nb, silent/'notebook.ipynb')
-    with pytest.raises(ExportError, match=r'Intended use \(cell 5\), Out of scope \(cell 6\); '): export(silent, name='who-buys', to=tmp_path/'p')
-    nb.cells = nb.cells[:-3]
+    with pytest.raises(ExportError, match=r'Intended use \(cell 5\), Out of scope \(cell 6\), Training data \(cell 7\), Risks and limits \(cell 8\); '): export(silent, name='who-buys', to=tmp_path/'p')
+    nb.cells = nb.cells[:-5]
     nbformat.write(nb, silent/'notebook.ipynb')
     first = export(silent, name='who-buys', to=tmp_path/'p', draft=True)
     card = (tmp_path/'p/README.md').read_text()
-    assert first.version == '0.1.0.dev0' and 'This is a draft of version 0.1.0, not for use.** Not written yet: Intended use, Out of scope, Contact.' in card
+    assert first.version == '0.1.0.dev0' and 'This is a draft of version 0.1.0, not for use.** Not written yet: Intended use, Out of scope, Training data, Risks and limits, Contact.' in card
     done = export(table, name='who-buys', to=tmp_path/'p')
-    assert done.version == '0.1.0' and 'draft' not in (tmp_path/'p/README.md').read_text() and 'dev0' not in (tmp_path/'p/CHANGELOG.md').read_text()
+    assert done.version == '0.1.0' and 'draft' not in (card := (tmp_path/'p/README.md').read_text()) and 'o be written' not in card and 'dev0' not in (tmp_path/'p/CHANGELOG.md').read_text()
 
 
 @pytest.mark.parametrize('kind', ['tabular', 'text', 'vision'])
 def test_templates_ask(kind, tmp_path):
     "Each template has the parts that a person writes, empty, and a function for the package that runs alone"
-    from tlnb.card import said_in
+    from tlnb.card import card_text, said_in
     from tlnb.export import _place
     from tlnb.finished import exported
     from tlnb.gallery import new
     nb = nbformat.read(new(kind, tmp_path), as_version=4)
-    assert said_in(nb) == {} and all('(cell ' in _place(nb, o) for o in ('Intended use', 'Out of scope', 'Contact'))
+    assert said_in(nb) == {} and all('(cell ' in _place(nb, o) for o in TITLES.values())
+    RunFolder(tmp_path/'run').create('0123456789abcdef', {})
+    asked = [o.split(' -->')[1].split('<!--')[0].strip() for o in card_text(RunFolder(tmp_path/'run')).split('<!-- person: ')[1:]]
+    assert asked == [o.source.split('\n\n')[1] for o in nb.cells if o.source.startswith(tuple(f'### {o}\n' for o in TITLES.values()))], 'as on the card'
     [source], there = exported(nb), {}
     exec(source, there)
     assert there['refer'](dict(probability=.7)) and not there['refer'](dict(probability=.9)) and not there['refer'](dict(value=3.))

@@ -67,7 +67,7 @@ def run(tmp_path_factory):
     out.mkdir()
     done = adapt(load(recipe), recipe, out/'run')
     evaluate(done)
-    said = '### Intended use\n\nA first guess.\n\n### Out of scope\n\nReal tickets.\n\n### Contact\n\nMs Keller.'
+    said = '### Intended use\n\nA first guess.\n\n### Out of scope\n\nReal tickets.\n\n### Training data\n\nInvented, CC0.\n\n### Risks and limits\n\nA wrong queue.\n\n### Contact\n\nMs Keller.'
     nbformat.write(new_notebook(cells=[md('# Which queue\n\n> A test'), code('from tlnb import Recipe'), code(recipe.to_cell()), md(said)]), out/'notebook.ipynb')
     return done
 

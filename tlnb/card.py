@@ -12,6 +12,7 @@ from pathlib import Path
 
 from .cell import Expression, find_cell, read_cell
 from .errors import RecipeError
+from .gap_words import gap_sentence, gap_words
 from .judgement import NOTE, labels_words, verdict_words, words
 from .keys import KEYS
 from .recipe import Recipe
@@ -22,22 +23,22 @@ _ASK = '*To be written by a person:*'
 _LATER = {'todo', 'tbd', 'tba', 'tbc', 'fixme', 'xxx', 'wip', 'placeholder'}
 
 def _answered(text)->str:
-    "What a person wrote: the paragraph that asks is no answer, and may be left standing above one; '' where nothing is to be read in it, or that it is to come later"
-    text = re.sub(rf'^{re.escape(_ASK)}.*?(\n\s*\n|\Z)', '', text.strip(), flags=re.S).strip()
+    "What a person wrote: the paragraph that asks is no answer, and may be left standing above or below one; '' where nothing is to be read in it, or that it is to come later"
+    text = re.sub(rf'(\A|\n[^\S\n]*\n)\s*{re.escape(_ASK)}.*?(?=\n[^\S\n]*\n|\Z)', '', text.strip(), flags=re.S).strip()
     read = html.unescape(re.sub(r'<!--.*?(-->|\Z)|<[^<>]*>', ' ', text, flags=re.S))
     return text if set(re.findall(r'[^\W_]+', read.casefold())) - _LATER else ''
 
 def asked(
     name:str,     # Name of the part
-    question:str, # What the person is asked
+    question:str, # What the person is asked; '': the part is not there where nothing was written
     before:str='',# The card as it was, with what was written there
     said:str='',  # What a person says in the notebook; it goes before what stands in the card
 )->str:
     "A part for a person to write, or what was written"
     start,end = f'<!-- person: {name} -->',f'<!-- end: {name} -->'
     found = re.search(f'{re.escape(start)}\n(.*?)\n{re.escape(end)}', before, re.DOTALL)
-    text = _answered(said) or _answered(found[1] if found else '') or f'{_ASK} {question}'
-    return f'{start}\n{text}\n{end}'
+    text = _answered(said) or _answered(found[1] if found else '') or question and f'{_ASK} {question}'
+    return text and f'{start}\n{text}\n{end}'
 
 # %% ../nbs/40_card.ipynb #830731cc
 TITLES = dict(use='Intended use', scope='Out of scope', data='Training data', risks='Risks and limits', contact='Contact')
@@ -127,15 +128,27 @@ def _explained(explanation):
     return (f"{e['method']}, {e['evaluations']} evaluations an item, against {e['background']}; {e['explains']}. {sure}.\n\n"
             f"{_table(['feature', 'mean |value|'], rows)}\n\n{e['says_not']}")
 
+# %% ../nbs/40_card.ipynb #45a71b31
+_LEADS = dict(fail='Groups are treated further apart than the limit allows', undecided='The judged rows do not settle it')
+
+def _failed(bias):
+    "Whom it fails, in words: what failed and what is open gap by gap, then what passed"
+    def name(o): return f"{_cell(o['attribute'])}{', ' + _cell(o['class']) if 'class' in o else ''}: {gap_words(o['metric'])['name']}"
+    number = {'mae_difference', 'mean_error_difference'}
+    def one(o): return f"\n- {name(o)}. {gap_words(o['metric'], _cell(o.get('class', bias.get('positive') or '')))['question']} {_cell(gap_sentence(o, o['limit'], o['metric'] in number))}"
+    told = [f"**{lead}.**\n{''.join(map(one, those))}" for verdict,lead in _LEADS.items() if (those := [o for o in bias['gaps'] if o['verdict'] == verdict])]
+    passed = '; '.join(name(o) for o in bias['gaps'] if o['verdict'] == 'pass')
+    return '\n\n'.join([*told, *([f'**Below the limit, as far as the judged rows show:** {passed}.'] if passed else []), 'Nothing is known of groups that no column names.'])
+
 def _checked(bias, why):
     if not bias: return _missing('the bias check', 'check_bias(run)')
-    if bias['verdict'] is None: return f"Not checked: {_cell(bias['reason'])}."
+    if bias['verdict'] is None: return f"Not checked: {_cell(bias['reason'])}. So nothing is known of whom it fails."
     rows = [[o['attribute'], o['metric'].replace('_', ' '), o['value'], o['interval'], f"{o['lowest']} / {o['highest']}" + (f" ({o['class']})" if bias.get('labels') and 'class' in o else ''), o['limit'], o['verdict']] for o in bias['gaps']]
     head = ['attribute', 'gap', 'value', '95 % interval', 'lowest / highest', 'limit', 'verdict']
     notes = ''.join(f'\n- {_cell(o)}' for o in [*bias['undecided'], *bias['notes']])
     reason = why or bias['gate']['reason']
     signed = f'\n\n**The gate was overridden, for this reason:** {_cell(reason)}' if reason and bias['verdict']=='fail' else ''
-    return f"**Verdict: {bias['verdict']}.** {bias['rows']:,} judged rows.{signed}{_mitigated(bias.get('mitigation'))}\n\n{_table(head, rows)}\n{notes}"
+    return f"**Verdict: {bias['verdict']}.** {bias['rows']:,} judged rows.{signed}{_mitigated(bias.get('mitigation'))}\n\n{_failed(bias)}\n\n{_table(head, rows)}\n{notes}"
 
 def _mitigated(m):
     "What was done about gaps, and what it cost"
@@ -144,6 +157,7 @@ def _mitigated(m):
     return (f"\n\nMitigation: {_cell(m['method'].replace('_', ' '))}{by}, strength {m['strength']:g}, chosen on the inner split. It costs {m['cost']['value']:.3f} accuracy "
             f"({_span(m['cost']['interval'])}) on the judged rows; without it the verdict would be {m['before']['verdict']}.")
 
+# %% ../nbs/40_card.ipynb #c420e96c
 def _portable(recipe):
     "The recipe without what only this machine knows"
     here = ('run.folder', 'run.cache', 'run.jobs', 'run.processes')
@@ -176,7 +190,7 @@ def card_text(
         'Source model': _source(meta.get('source')),
         'How good it is': _judged(judgement),
         'Why it decides so': _explained(explanation),
-        'Whom it fails': f"{_checked(bias, reason)}\n\n{ask('fairness', 'Which of these gaps matter here, and why? What happens to those whom it fails?')}",
+        'Whom it fails': f"{_checked(bias, reason)}\n\n{asked('fairness', '', before)}".rstrip(), # a person may have written there; nobody is asked
         'Risks and limits': ask('risks', 'What happens when it is wrong? Who watches it, and when is it taken out of use?'),
         'Contact': ask('contact', 'Who answers for this model?'),
         'Environment and recipe': f'{_repeat(meta)}\n\n{package or "No package was built of this model."}'}
