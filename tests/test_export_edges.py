@@ -259,3 +259,89 @@ def test_what_a_next_version_would_say(tmp_path, monkeypatch):
     monkeypatch.undo()
     (tmp_path/'n.ipynb').write_text('{}')
     assert list(answer(dict(work='news', notebook=str(tmp_path/'n.ipynb'), to=str(tmp_path)), print)) == ['error']
+
+
+# What a package is given
+
+SCALE = dict(part='', median=40., bend=0., mean=40., std=10.)
+TABLE = dict(columns=[dict(name='age', kind='continuous', scales=[SCALE], categories=[], flag=True), dict(name='job', kind='categorical', scales=[], categories=['clerk', 'craft'], flag=False)])
+
+def package(folder):
+    "A package for tables without a network: its answer depends on all that the network would see"
+    import numpy as np
+    from tlnb.light import Model
+    from tlnb.tabular.light import from_spec
+    folder.mkdir(exist_ok=True)
+    (folder/'model.json').write_text(json.dumps(dict(classes=['no', 'yes'], task='classification', target=None, spec=TABLE, reference={}, card='# Model card\n' + 'so\n'*50_000)))
+    class Network:
+        def get_inputs(self): return [SimpleNamespace(name=o) for o in ('x_cat', 'x_cont')]
+        def run(self, outputs, x): return [np.stack([0*x['x_cont'][:, 0], x['x_cont'][:, 0] + 3*x['x_cat'][:, 0]], 1)]
+    return Model(folder, from_spec, lambda folder: Network())
+
+
+def test_columns_as_pandas_writes_them(tmp_path):
+    "Every way in which pandas writes a frame gives the frame's answers, or is refused in a line; never an answer about something else"
+    import pandas as pd
+    model = package(tmp_path/'p')
+    frame = pd.DataFrame(dict(age=[25., 60., None], job=['clerk', 'pilot', 'craft'], more=['a', 'b', 'c']), index=[7, 3, 5])
+    right = model.predict(frame)
+    assert len({o['probability'] for o in right}) == 3
+    assert model.predict(frame.to_dict()) == model.predict(frame.to_dict('list')) == model.predict(frame.to_dict('series')) == model.predict(frame.to_dict('records')) == right
+    def file(text, name='f.json'): (tmp_path/name).write_text(text); return tmp_path/name
+    for how in ('columns', 'records'): assert model.predict(file(frame.to_json(orient=how, indent=2))) == model.predict(file(frame.to_json(orient=how))) == right, how
+    assert model.predict(file(json.dumps(frame.astype(object).where(frame.notna(), None).to_dict('list')))) == right
+    assert model.predict(file(frame.to_json(orient='records', lines=True))) == right
+    assert model.predict(file('{"age": 25,\n "job": "clerk", "more": ["a"]}')) == model.predict(file('{"age": 25, "job": "clerk", "more": {"x": 1}}')) == right[:1] # nobody looks at more
+    for how in ('split', 'index', 'table', 'values'):
+        for items in (file(frame.reset_index(drop=True).to_json(orient=how)), *([frame.to_dict(how)] if how in ('split', 'index') else [])):
+            with pytest.raises(ValueError, match='^(none of the columns of the model is there|columns of different|not a row)[^\n]*$'): model.predict(items)
+
+
+@pytest.mark.parametrize('items, said', [([{'age': [25], 'job': 'clerk'}], "column 'age' holds a list"), ({'age': {'x': 3}, 'job': 'clerk'}, "column 'age' holds a dict"), ({'age': [25, 30], 'job': [['a'], 'b']}, "column 'job' holds a list"),
+    ({'age': {0: 1, 1: 2}, 'job': {0: 'a'}}, "columns of different rows: 'age' and 'job'")], ids=['list', 'dict', 'column', 'rows'])
+def test_what_is_no_cell(tmp_path, items, said):
+    model = package(tmp_path/'p')
+    for ask in (model.predict, model.predict_proba, model.check):
+        with pytest.raises(ValueError) as e: ask(items)
+        assert said in str(e.value) and '\n' not in str(e.value)
+
+
+@pytest.mark.parametrize('top', [-1, 'a', 1.5, None, True])
+def test_top(tmp_path, top):
+    with pytest.raises(ValueError, match='^not a number of classes: top='): package(tmp_path/'p').predict(dict(age=3), top=top)
+
+
+def test_a_package_reads_what_it_can_and_says_the_rest_in_a_line(tmp_path, capsys):
+    "Whatever the file is"
+    import gzip
+    from tlnb.light import main
+    model = package(tmp_path/'p')
+    def run(*args):
+        code = main(model, 'p', [str(o) for o in args])
+        out,err = capsys.readouterr()
+        assert code == 0 and not err or code == 2 and not out and err.startswith('p: ') and err.count('\n') == 1, (code, out[:99], err)
+        return out or err
+    def file(name, data): (tmp_path/name).write_bytes(data); return tmp_path/name
+    table = 'age,job\n25,clerk\n'
+    assert run(file('long.csv', f'age,job,more\n25,clerk,{"x"*200_000}\n'.encode())).count('\n') == 2
+    assert run(file('digits.csv', f'age,job\n{"1"*5000},{"1"*5000}\n'.encode())).count('\n') == 2
+    for name,data,said in (('open.csv', f'age,job\n25,"{"x"*2**25}'.encode(), 'no CSV: '), ('deep.json', b'['*100_000, 'no JSON: '), ('deep.jsonl', b'{"age": ' + b'['*100_000, 'no JSON: '), ('digits.json', b'[{"age": ' + b'1'*5000 + b'}]', 'no JSON: '),
+            ('a.csv.gz', gzip.compress(table.encode()), 'is a gzip archive; give CSV'), ('a.xlsx', b'PK\x03\x04\x14', 'an Excel workbook'), ('a32.csv', table.encode('utf-32'), 'text in UTF-32'), ('b32.csv', table.encode('utf-32-be'), 'no text')):
+        assert said in run(file(name, data)), name
+    good = file('a.csv', table.encode())
+    assert run(file('a16.csv', table.encode('utf-16'))) == run(good)
+    assert 'several files: ' in run(good, good) and 'is a folder; name a file' in run(good, '--out', tmp_path) and 'cannot be' in run(good, '--out', '.')
+    assert 'Exceeds the limit' in (e := pytest.raises(ValueError, model.predict, dict(job=10**5000)).value.args[0]) and '\n' not in e
+    assert not list(tmp_path.glob('*.part'))
+
+
+def test_whoever_reads_may_stop(tmp_path):
+    "`python -m PKG … | head -1`: silent, as other tools are"
+    import subprocess, sys
+    package(tmp_path/'p')
+    code = f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); from test_export_edges import package; from tlnb.light import main; from pathlib import Path; sys.exit(main(package(Path({str(tmp_path/'p')!r})), 'p', sys.argv[1:]))"
+    (tmp_path/'f.csv').write_text('age,job\n' + '25,clerk\n'*20_000)
+    for args in ('--card', f"{tmp_path/'f.csv'}"):
+        with subprocess.Popen([sys.executable, '-c', code, args], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as p:
+            p.stdout.readline(); p.stdout.close()
+            assert p.stderr.read() == b'' and p.wait() == 141

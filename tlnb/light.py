@@ -9,6 +9,7 @@ __all__ = ['MISSING', 'BINS', 'PSI', 'KS', 'SHARE', 'SHIFT', 'CHANCE', 'WORDS', 
 
 # %% ../nbs/40_light.ipynb #e8d5381f
 import csv, json, math, os, sys, threading
+from contextlib import suppress
 from pathlib import Path
 from statistics import NormalDist
 
@@ -246,6 +247,7 @@ def _answer(self, p, top, code, name):
 
 def _predict_each(self, items, top=3):
     "One answer after the other, as items come"
+    if isinstance(top, bool) or not isinstance(top, (int, np.integer)) or top < 0: raise ValueError(f'not a number of classes: top={top!r}; give 0 or more')
     for batch in self.inputs.batches(items):
         attribute, p = _attribute(self, batch), self._scores(batch)
         codes = decided(p, self.classes, self.thresholds, attribute) if self.task == 'classification' else [0]*len(p)
@@ -296,21 +298,30 @@ def main(
     parser.add_argument('--out', help='a file to write instead of printing')
     o = parser.parse_args(args)
     try:
-        if o.card: print(model.card()); return 0
-        if not o.data: parser.error('name a file or a folder')
+        if not (o.data or o.card): parser.error('name a file or a folder')
         items = o.data[0] if len(o.data) == 1 else o.data
-        if o.check: print(json.dumps(model.check(items), indent=1)); return 0
-        if not o.out: write_answers(model, items, sys.stdout, o.json); return 0
-        part = f'{o.out}.part'
-        try:
-            with open(part, 'w', encoding='utf-8', newline='') as to: write_answers(model, items, to, o.json)
-            os.replace(part, o.out)
-        finally:
-            if os.path.exists(part): os.remove(part)
+        if o.card: print(model.card())
+        elif o.check: print(json.dumps(model.check(items), indent=1))
+        elif o.out: _write_file(model, items, o.out, o.json)
+        else: write_answers(model, items, sys.stdout, o.json)
+        sys.stdout.flush()
         return 0
-    except (ValueError, OSError, ImportError) as e:
-        print(f'{name}: {e}', file=sys.stderr)
+    except BrokenPipeError: # whoever reads has read enough
+        with suppress(OSError, ValueError): os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except (ValueError, OSError, ImportError, OverflowError, RecursionError, csv.Error) as e:
+        print(f'{name}: {" ".join(str(e).split())}', file=sys.stderr)
         return 2
+
+def _write_file(model, items, path, as_json):
+    "The whole file or none"
+    if os.path.isdir(path): raise ValueError(f'cannot be written: {path} is a folder; name a file')
+    part = f'{path}.part'
+    try:
+        with open(part, 'w', encoding='utf-8', newline='') as to: write_answers(model, items, to, as_json)
+        os.replace(part, path)
+    finally:
+        if os.path.exists(part): os.remove(part)
 
 def write_answers(model, items, to, as_json):
     "Answers as CSV, or as one JSON object a line"
