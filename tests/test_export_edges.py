@@ -345,3 +345,19 @@ def test_whoever_reads_may_stop(tmp_path):
         with subprocess.Popen([sys.executable, '-c', code, args], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as p:
             p.stdout.readline(); p.stdout.close()
             assert p.stderr.read() == b'' and p.wait() == 141
+
+
+def test_files_of_texts(tmp_path):
+    "A file that is no file of texts is one line, not a text itself; a text may be long"
+    import gzip
+    from tlnb.text.light import from_spec
+    inputs = from_spec(dict(column='said', pad=0, unknown=None, tokenizer={}, length=9))
+    def texts(name, data):
+        (tmp_path/name).write_bytes(data)
+        return [inputs.text(o) for b in inputs.batches(str(tmp_path/name)) for o in b]
+    table = 'said,more\nhello,1\n'
+    assert texts('a.csv', table.encode()) == texts('b.csv', table.encode('utf-16')) == texts('c.jsonl', b'{"said": "hello"}') == ['hello']
+    assert [len(o) for o in texts('d.csv', f'said\n{"x"*200_000}\n'.encode())] == [200_000]
+    for name,data in (('e.csv.gz', gzip.compress(table.encode())), ('e.csv', gzip.compress(table.encode())), ('f.xlsx', b'PK\x03\x04'), ('g.csv', table.encode('utf-32')), ('h.json', b'[{"said": "hello"}]'), ('i.jsonl', b'['*100_000), ('j.csv', f'said\n"{"x"*2**25}'.encode())):
+        with pytest.raises(ValueError, match=f'^no [^\n]*{name}') as e: texts(name, data)
+        assert '\n' not in str(e.value), name

@@ -142,7 +142,7 @@ _NO_TABLES = {b'\x1f\x8b': 'a gzip archive', b'PK\x03\x04': 'an Excel workbook o
     b'(\xb5/\xfd': 'a zstd archive', b'SQLite format 3': 'an SQLite database', b'\x89HDF': 'an HDF5 file', b'ARROW1': 'an Arrow file', b'\xff\xfe\0\0': 'text in UTF-32', b'\0\0\xfe\xff': 'text in UTF-32'}
 
 def _no_table(data, path):
-    what = next((v for k,v in _NO_TABLES.items() if data.startswith(k)), 'no text' if data[:2] not in (b'\xff\xfe', b'\xfe\xff') and b'\0' in data[:4096] else '')
+    what = next((v for k,v in _NO_TABLES.items() if data.startswith(k)), 'no text' if data[:2] not in (b'\xff\xfe', b'\xfe\xff') and 4*data[:4096].count(0) > len(data[:4096]) else '')
     if what: raise ValueError(f'no table: {path} is {what}; give CSV, JSON, JSON Lines or Parquet, texts in UTF-8')
 
 def _text(data)->str:

@@ -85,26 +85,39 @@ _BREAKS = {o: ' ' for o in (9, 10, 13)}
 
 # %% ../../nbs/text/10_light.ipynb #f3264f38
 ENDINGS = '.txt', '.csv', '.tsv', '.jsonl'
+_NOT_READ = '.json', '.parquet', '.gz', '.zip', '.xlsx', '.xls' # files too, and no texts
+_GIVE = f"give {', '.join(ENDINGS[:-1])} or {ENDINGS[-1]}, in UTF-8"
 
 class _Named(str): "A text that came out of a file of its own."; name = ''
 
-def _is_file(o)->bool: return isinstance(o, os.PathLike) or isinstance(o, str) and len(o) < 4096 and o.lower().endswith(ENDINGS) and '\0' not in o and os.path.exists(os.path.expanduser(o))
+def _is_file(o)->bool: return isinstance(o, os.PathLike) or isinstance(o, str) and len(o) < 4096 and o.lower().endswith((*ENDINGS, *_NOT_READ)) and '\0' not in o and os.path.exists(os.path.expanduser(o))
 
 def _decoded(path):
     "Content of a file as text: UTF-8, else Windows-1252"
     try:
         with open(path, 'rb') as f: data = f.read()
     except OSError as e: raise TextError('cannot be read', f'{path} ({e.strerror})', 'check the path') from None
-    try: return data.decode('utf-8-sig')
+    wide = data[:2] in (b'\xff\xfe', b'\xfe\xff') and data[:4] != b'\xff\xfe\0\0'
+    if not wide and (4*data[:4096].count(0) > len(data[:4096]) or data.startswith((b'\x1f\x8b', b'PK\x03\x04'))): raise TextError('no file of texts', path, _GIVE)
+    try: return data.decode('utf-16' if wide else 'utf-8-sig')
     except UnicodeDecodeError: return data.decode('cp1252', 'replace')
+
+def _table(said, delimiter, path)->list:
+    "Rows of a table; a field may be as long as a text is"
+    before = csv.field_size_limit(2**24)
+    try: return list(csv.DictReader(said.splitlines(keepends=True), delimiter=delimiter))
+    except csv.Error as e: raise TextError('no CSV', f'{path} ({e})', 'close every quotation mark') from None
+    finally: csv.field_size_limit(before)
 
 def _rows(path)->list:
     "Dicts or texts of a file"
-    said,kind = _decoded(path),os.path.splitext(path)[1].lower()
-    if kind in ('.csv', '.tsv'): return list(csv.DictReader(said.splitlines(keepends=True), delimiter=',\t'[kind == '.tsv']))
+    kind = os.path.splitext(path)[1].lower()
+    if kind in _NOT_READ: raise TextError('no file of texts', path, _GIVE)
+    said = _decoded(path)
+    if kind in ('.csv', '.tsv'): return _table(said, ',\t'[kind == '.tsv'], path)
     if kind == '.jsonl':
         try: return [json.loads(o) for o in said.splitlines() if o.strip()]
-        except ValueError as e: raise TextError('no JSON Lines', f'{path} ({e})', 'write one JSON object a line') from None
+        except (ValueError, RecursionError) as e: raise TextError('no JSON Lines', f'{path} ({e})', 'write one JSON object a line') from None
     text = _Named(said)
     text.name = path
     return [text]
