@@ -182,7 +182,7 @@ def test_each_row_has_to_say_what_a_threshold_asks_for(tmp_path, attribute):
     assert model.predict_proba(bad).shape == (3, 2)
 
 
-@pytest.mark.parametrize('place', ['nbs', 'tests', 'images', 'dist', 'whole', 'whole/sub', 'whole/core.py'])
+@pytest.mark.parametrize('place', ['nbs', 'tests', 'images', 'dist', 'dist/.rows', 'whole', 'whole/sub', 'whole/core.py'])
 def test_a_link_that_leads_out_of_the_project(tmp_path, place):
     "Refused in a line, dry or not, and nothing is written where it leads; a link that stays inside is the owner's own affair"
     out,to = tmp_path/'out',tmp_path/'p'
@@ -361,3 +361,47 @@ def test_files_of_texts(tmp_path):
     for name,data in (('e.csv.gz', gzip.compress(table.encode())), ('e.csv', gzip.compress(table.encode())), ('f.xlsx', b'PK\x03\x04'), ('g.csv', table.encode('utf-32')), ('h.json', b'[{"said": "hello"}]'), ('i.jsonl', b'['*100_000), ('j.csv', f'said\n"{"x"*2**25}'.encode())):
         with pytest.raises(ValueError, match=f'^no [^\n]*{name}') as e: texts(name, data)
         assert '\n' not in str(e.value), name
+
+
+# Where it lies
+
+@pytest.mark.parametrize('name, said', [('x'*300, 'the name is too long: xxxxxxxxxxxxxxxxxxxx… has 300 characters; use at most 100'), ('x'*101, 'the name is too long'), ('images', 'a folder of the project is called so'),
+    ('Images', 'a folder of the project is called so'), ('?'*300, 'not a name for a package')])
+def test_names_that_cannot_be(name, said, capsys):
+    from tlnb.cli import main
+    assert main(['export', 'nothing', '--name', name]) == 2
+    err = capsys.readouterr().err
+    assert said in err and err.count('\n') == 1 and len(err) < 200
+
+
+def test_a_folder_whose_name_is_too_long(tmp_path):
+    from tlnb.export import export
+    with pytest.raises(StoreError, match='the name is too long: '): export('nothing', name='whole', to=tmp_path/('y'*300))
+    with pytest.raises(StoreError, match='the name is too long: '): version(tmp_path/('y'*250), 1)
+    version(tmp_path/'p', 1, 'w'*100)
+
+
+def test_modes_stay(tmp_path):
+    "A project that nobody else may look into stays one, and so do its folders; judged rows are for their owner alone"
+    from tlnb.portrait import keep_rows
+    def mode(o): return oct(o.stat().st_mode & 0o777)
+    def once(k):
+        with staged(tmp_path/'p', 'whole') as p:
+            p.write('whole/__init__.py', f'__version__ = "0.{k}.0"\n')
+            p.write('whole/model.json', json.dumps(dict(compare=dict(name=f'whole 0.{k}.0'))))
+            keep_rows(p.folder, 'whole', dict(ids=['a']))
+            p.finish({})
+    once(1)
+    to = tmp_path/'p'
+    usual = mode(to/'whole')
+    assert mode(to) == usual and mode(to/'dist/.rows') == '0o700'
+    to.chmod(0o700); (to/'whole').chmod(0o750)
+    (to/'dist/.rows').chmod(0o755); (to/'dist/.rows/whole-0.1.0.json').chmod(0o644) # as earlier versions left them
+    with staged(to, 'whole', dry=True) as p: keep_rows(p.folder, 'whole', dict(ids=['a']))
+    assert mode(to/'dist/.rows/whole-0.1.0.json') == '0o644', 'a dry run changes nothing'
+    once(2)
+    assert [mode(to), mode(to/'whole'), mode(to/'dist/.rows')] == ['0o700', '0o750', '0o700']
+    assert {o.name: mode(o) for o in (to/'dist/.rows').iterdir()} == {'whole-0.1.0.json': '0o600', 'whole-0.2.0.json': '0o600'}
+    to.chmod(0o775)
+    once(3)
+    assert mode(to) == '0o775'

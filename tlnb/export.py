@@ -346,8 +346,9 @@ def export(
     "A package that pip installs, of a run; `GateError` where it may not ship as it is, another `TlnbError` where it cannot be made: then nothing is written"
     check_request(name, bump, licence, rows)
     target = Path(to or name).expanduser().absolute()
-    say, keeps = say or (lambda text: None), rows == 'beside' and not (target/'dist'/'.rows').is_dir()
+    say = say or (lambda text: None)
     with staged(target, name, dry_run) as p:
+        keeps = rows == 'beside' and not (target/'dist'/'.rows').is_dir()
         version = next_version(p.released, bump, draft)
         repository = git_ready(target, '' if draft else f'v{version}')
         run,nb = found(run)

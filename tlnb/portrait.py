@@ -133,6 +133,14 @@ def _labels(r, task, salt):
 # %% ../nbs/42_portrait.ipynb #7a95f571
 def _rows_file(dist, module, said): return Path(dist)/'.rows'/f"{module}-{Path(str(said['name']).split()[-1]).name}.json"
 
+def _private(file):
+    "The file, in a folder that nobody else may look into"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.parent.chmod(0o700)
+    for o in file.parent.iterdir():
+        if not o.is_symlink(): o.chmod(0o600)
+    return file
+
 def keep_rows(
     project,  # Folder of the project, its wheel built
     module,   # How the package is imported
@@ -142,7 +150,8 @@ def keep_rows(
     model = (Path(project)/module/'model.json').read_bytes()
     file = _rows_file(Path(project)/'dist', module, json.loads(model)['compare'])
     if rows is None: file.unlink(missing_ok=True)
-    else: atomic_write(file, to_json(dict(schema=SCHEMA, of=hashlib.sha256(model).hexdigest(), rows=rows)), durable=False)
+    else: atomic_write(_private(file), to_json(dict(schema=SCHEMA, of=hashlib.sha256(model).hexdigest(), rows=rows)), durable=False)
+    if file.parent.is_dir(): _private(file)
 
 def _kept(dist, module, model, said):
     "What `keep_rows` kept for this very model.json; None where that is nothing"
