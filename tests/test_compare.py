@@ -163,12 +163,13 @@ def test_classes_in_another_order():
 
 
 @pytest.mark.parametrize('change, said', [
-    (dict(task='regression', classes=[]), 'other tasks'), (dict(classes=['no', 'perhaps', 'yes']), 'other classes: a: no, yes; b: no, perhaps, yes'), (dict(modality='vision'), 'other kinds of data')])
+    (dict(task='regression', classes=[]), 'other tasks'), (dict(classes=['no', 'perhaps', 'yes']), 'other classes: a: no, yes; b: no, perhaps, yes'), (dict(modality='vision'), 'other kinds of data'), (dict(target='paid'), 'other targets: a: t; b: paid; compare two models of the same task')])
 def test_other_questions(change, said):
     y, old, new = world(np.random.default_rng(0), n=50)
     b = side('b', new, y)
     b.about.update(change)
     with pytest.raises(DataError, match=re.escape(said)): compare(side('a', old, y), b)
+    if 'target' in change: assert compare(side('a', old, y), side('b', new, y, target=' T_')).flips['n'] == 50 # another spelling is the same target
 
 
 def test_no_common_rows():
@@ -398,6 +399,19 @@ def test_a_run_that_says_little(made, tmp_path, capsys, key, said):
         assert main(['compare', str(made/'a'), str(tmp_path/'b')]) == (2 if said else 0)
         err = capsys.readouterr().err
         assert (said in err and err.count('\n') == 1) if said else not err, err
+
+
+def test_another_target_with_the_same_classes(made, tmp_path, capsys):
+    "A package of loans beside a run of people: exit 2, also where no row is shared that would tell"
+    from tlnb.cli import main
+    folder = packaged(made, 'loans', 'b', 'none')
+    said = json.loads((folder/'triage/model.json').read_text())
+    said['compare'] |= dict(target='defaulted', fingerprint='of other data')
+    (folder/'triage/model.json').write_text(json.dumps(said))
+    for pair in ((folder, made/'a'), (made/'a', folder)):
+        assert main(['compare', *map(str, pair)]) == 2
+        out,err = capsys.readouterr()
+        assert 'other targets: ' in err and err.count('\n') == 1 and not out
 
 
 def test_a_stopped_run(made):

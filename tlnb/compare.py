@@ -6,6 +6,7 @@
 __all__ = ['apart', 'flips_of', 'compare']
 
 # %% ../nbs/43_compare.ipynb #a3ef55ca
+import re
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -27,6 +28,8 @@ def _fits(a, b):
     def no(what, of): return DataError(f'they answer different questions: {what}', f"{x['name']}: {of(x)}; {y['name']}: {of(y)}", 'compare two models of the same task')
     if x['modality'] != y['modality']: raise no('other kinds of data', lambda o: o['modality'])
     if x['task'] != y['task']: raise no('other tasks', lambda o: o['task'])
+    plain = lambda o: re.sub(r'[\W_]+', '', str(o.get('target') or '')).casefold()
+    if plain(x) != plain(y): raise no('other targets', lambda o: o.get('target'))
     few = lambda o: ', '.join(o['classes'][:5]) + (' …' if len(o['classes']) > 5 else '')
     if set(x['classes']) != set(y['classes']): raise no('other classes', few)
 
