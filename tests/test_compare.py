@@ -401,6 +401,14 @@ def test_a_run_that_says_little(made, tmp_path, capsys, key, said):
         assert (said in err and err.count('\n') == 1) if said else not err, err
 
 
+def test_the_learner_of_a_run_says_who_takes_rows(made):
+    from tlnb.adapt import Run
+    run = Run.load(made/'c')
+    row = run.dataset.frame.iloc[0]
+    with pytest.raises(DataError, match=r'^the learner of a run takes batches of tensors[^\n]*ask run.predict\(rows\)$'): run.learner.predict(row)
+    assert run.predict(row.to_frame().T).shape[0] == 1
+
+
 def test_another_target_with_the_same_classes(made, tmp_path, capsys):
     "A package of loans beside a run of people: exit 2, also where no row is shared that would tell"
     from tlnb.cli import main

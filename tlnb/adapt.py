@@ -149,12 +149,16 @@ def _codes(self:Run, p, given, items):
     "Class numbers: the likeliest, or by the thresholds of groups that the recipe asks for"
     return protocol('run', 'thresholds')(self, p, given, items) if self.recipe.bias.mitigation == 'thresholds' else p.argmax(1)
 
+def _no_rows(*args, **kwargs): raise DataError('the learner of a run takes batches of tensors, and no rows', 'learner.predict', 'ask run.predict(rows)')
+
 @patch(as_prop=True)
 def learner(self:Run):
-    "A fastai `Learner` around the best model, on this run's data: to go on by hand"
+    "A fastai `Learner` around the best model, on this run's data: to go on by hand; rows are for `run.predict`"
     arm, seed = self.best
     m, ds, fitted = protocol('modality', self.recipe.modality), self.dataset, self.fitted()
-    return m.learner(fitted.model, fitted.prep, ds, *ds.inner(seed), self.recipe, seed)
+    learn = m.learner(fitted.model, fitted.prep, ds, *ds.inner(seed), self.recipe, seed)
+    learn.predict = _no_rows # fastai's own would ask the loaders for what they do not have
+    return learn
 
 # %% ../nbs/24_adapt.ipynb #0093de10
 WORKER_START = 20 # seconds that starting worker processes costs on a slow machine
