@@ -285,6 +285,7 @@ def flat(answer, classes)->dict:
     for c,p in answer.get('probabilities', dict(answer.get('top', ()))).items(): res[f'p({c})'] = p
     return {**res, **{f'p({c})': res.get(f'p({c})') for c in classes}}
 
+# %% ../nbs/40_light.ipynb #64345f45
 def main(
     model,      # `Model`
     name,       # of the package
