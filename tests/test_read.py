@@ -250,10 +250,6 @@ def test_embedded(name, target, task, rows):
     assert rows is None or len(d.frame) == rows
     assert d.fingerprint == load(Recipe.for_tabular(data=name)).fingerprint
 
-def test_a_file_wins_over_embedded_data(tmp_path):
-    (tmp_path/'loans').write_text(csv())
-    same(load(Recipe.for_tabular(data='loans', target='target'), tmp_path))
-
 ADULT = 'age workclass fnlwgt education education_num marital occupation relationship race sex gain loss hours country income'.split()
 
 def test_real_data(data_dir):

@@ -136,8 +136,9 @@ def test_zips_that_mean_harm(tmp_path):
     with zipfile.ZipFile(tmp_path/'b.zip', 'w', zipfile.ZIP_DEFLATED) as zf: zf.writestr('a/1.txt', bytes(150_000_000))
     with pytest.raises(TlnbError, match='too much'): load(Recipe.for_text(data=str(tmp_path/'b.zip')))
 
-def test_names_of_embedded_data_can_be_files(tmp_path, monkeypatch):
+def test_names_of_embedded_data_are_never_files(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name in EMBEDDED: assert load(Recipe.for_text(data=name)).found['format'] == 'embedded data'
     (tmp_path/'tickets').mkdir()
-    with pytest.raises(TlnbError, match='no texts'): load(Recipe.for_text(data='tickets'))
+    assert load(Recipe.for_text(data='tickets')).found['format'] == 'embedded data'
+    with pytest.raises(TlnbError, match='no texts'): load(Recipe.for_text(data='./tickets'))

@@ -219,7 +219,7 @@ def compare_runs(
 
 # %% ../nbs/07_runs.ipynb #ca39bb9f
 OWN = {'run.json', 'recipe.toml', 'dataset.json', 'arms', 'curve', 'progress', 'progress.json', 'source', 'ranking.json', 'judgement.json', 'judged.json', 'explanation.json', 'explanation-lime.json', 'bias.json',
-    'card.md', 'package.json', 'report.json', 'report.html', 'notebook.ipynb', 'stop', 'owner.json', '.lock', '.probe', '.ipynb_checkpoints', '.DS_Store'}
+    'card.md', 'given', 'package.json', 'report.json', 'report.html', 'notebook.ipynb', 'stop', 'owner.json', '.lock', '.probe', '.ipynb_checkpoints', '.DS_Store'}
 
 def _foreign(path):
     "What lies in a run folder and is not of the run"
