@@ -55,3 +55,10 @@ def wheel(tmp_path_factory):
         capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return next(to.glob('*.whl'))
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    "Tests that share a fixture of their module run in one worker, so that it is made once"
+    for o in items:
+        made = (o._fixtureinfo.name2fixturedefs.get(name, [None])[-1] for name in o.fixturenames)
+        if not o.get_closest_marker('xdist_group') and any(f and f.scope == 'module' for f in made): o.add_marker(pytest.mark.xdist_group(o.module.__name__))

