@@ -49,6 +49,8 @@ def sections(a):
             'tests/bench/cache.py', '--data', a.data),
         'embedding': ('Are texts of about the same length read together?', 'Vectors of 5,000 texts, short and long: batches of about the same length against batches as the texts come, each padded to its longest, '
             'in one run; the vectors have to be the same.', 'tests/bench/embedding.py', '--data', a.data),
+        'encoders': ('What is a real encoder worth?', 'MiniLM on sentences about films, questions and reviews: frozen features against words that are counted at 50, 100 and 200 labels (five draws), '
+            'the whole network trained, and from books to kitchen things.', 'tests/bench/encoders.py', '--data', a.data),
         'bias': ('Does the bias check say what is true?', 'Simulated predictions with known gaps, a disparity planted in `loans`, and time and memory beside the bootstrap of fairlearn in one run.',
             'tests/bench/bias.py'),
         'negative': ('Is a source that will hurt warned of?', 'Source-target pairs of pictures and tables; truth from the intervals of the arms. The margin by which the raw input has to be ahead '
