@@ -68,8 +68,10 @@ def server(python, root, home, base='/', options=()):
         yield url
     finally:
         p.terminate()
-        p.wait(30)
-        log.close()
+        try: p.wait(120) # its kernels end first, which takes a while on a busy machine
+        finally:
+            p.kill()
+            log.close()
 
 
 class Page:
