@@ -93,7 +93,7 @@ def domains(a, work):
     adapt(load(Recipe.for_text(data=split_file(work, 'books', books.iloc[500:500 + a.reviews], books.iloc[:500]), source=a.source, strategy='fine_tuning', run_seeds=1, **common)), folder=source)
     free = work/'kitchen-texts.csv'
     kitchen.iloc[JUDGED + 100:JUDGED + 100 + a.reviews][['text']].to_csv(free, index=False)
-    r = Recipe.for_text(data=split_file(work, 'kitchen', kitchen.iloc[JUDGED:JUDGED + 100], kitchen.iloc[:JUDGED]), source=str(source), strategy=['fine_tuning', 'domain_adaptation'], text_unlabelled=str(free), **common)
+    r = Recipe.for_text(data=split_file(work, 'kitchen', kitchen.iloc[JUDGED:JUDGED + 100], kitchen.iloc[:JUDGED]), source=str(source), strategy='domain_adaptation', text_unlabelled=str(free), **common)
     t = compared(r, work/'run-kitchen', ('simple', 'source_unchanged')).to_dict()
     one = dict(source='books', target='kitchen', labels=100, judged=JUDGED, **{k: figures(t, k) for k in t['arms'] if k != 'majority'}, transfer=verdict(t))
     print(json.dumps(one), flush=True)
