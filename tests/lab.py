@@ -73,6 +73,9 @@ def server(python, root, home, base='/', options=()):
             p.kill()
             log.close()
 
+AXE = """async () => (await axe.run({include: [['.tlnb-panel[role=region]']]})).violations.filter(o => ['serious', 'critical'].includes(o.impact))
+  .map(o => [o.id, o.nodes.map(n => n.html.slice(0, 200) + ' ' + (n.any[0]?.message ?? ''))])"""
+
 
 class Page:
     "A tab with JupyterLab"
@@ -81,6 +84,15 @@ class Page:
         page.on('console', lambda o: self.errors.append(o.text) if o.type == 'error' else None)
         page.on('pageerror', lambda o: self.errors.append(str(o)))
         page.set_default_timeout(60_000)
+
+    def panels_are_accessible(self):
+        "axe finds nothing serious in any panel, in either theme"
+        self.page.add_script_tag(path=str(Path(__file__).resolve().parents[1]/'labextension'/'node_modules'/'axe-core'/'axe.min.js'))
+        for theme in ('Light', 'Dark'):
+            self.theme(theme)
+            self.page.wait_for_timeout(400)
+            bad = self.page.evaluate(AXE)
+            assert not bad, bad
 
     def open(self, path='lab?token=secret&reset', wait='.jp-Launcher'):
         self.page.goto(f'{self.url}{path}')

@@ -2,13 +2,9 @@
 import pytest
 
 import lab
-from conftest import ROOT
 from rounds import rounds
 from test_browser import AT_ROOT, address, chromium, page, pytestmark, python, shot
 from tlnb.cell import read_cell
-
-AXE = """async () => (await axe.run({include: [['.tlnb-panel[role=region]']]})).violations.filter(o => ['serious', 'critical'].includes(o.impact))
-  .map(o => [o.id, o.nodes.map(n => n.html.slice(0, 200) + ' ' + (n.any[0]?.message ?? ''))])"""
 
 
 @pytest.fixture
@@ -46,10 +42,5 @@ def test_own_pictures(mine, address):
     side.get_by_text(verdict).first.wait_for()
     assert not page.page.locator('[data-mime-type="application/vnd.jupyter.stderr"]').count(), 'no library complains into the page'
     for name,panel in dict(source=source, data=data, strategy=strategy, training=training, report=report).items(): shot(page, f'pictures-{name}', panel)
-    page.page.add_script_tag(path=str(ROOT/'labextension'/'node_modules'/'axe-core'/'axe.min.js'))
-    for theme in ('Light', 'Dark'):
-        page.theme(theme)
-        page.page.wait_for_timeout(400)
-        bad = page.page.evaluate(AXE)
-        assert not bad, bad
+    page.panels_are_accessible()
     assert not [o for o in page.errors if 'tlnb' in o.lower()], page.errors

@@ -26,9 +26,7 @@ const draw = (name, props = {}, ...children) => {
 class Bias extends View {
   constructor(model, el) {
     super(model, el);
-    const more = [['found', () => this.drawFound()], ['whys', () => this.drawWhys()], ['data', () => this.redraw()]];
-    for (const [k, f] of more) model.on(`change:${k}`, f);
-    this.listeners.push(...more);
+    this.listen([['found', () => this.drawFound()], ['whys', () => this.drawWhys()], ['data', () => this.redraw()]]);
   }
 
   remove() {

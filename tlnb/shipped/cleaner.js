@@ -9,9 +9,7 @@ const sure = o => (o.confidence === null ? '' : `${Math.round(100*o.confidence)}
 class Cleaner extends View {
   constructor(model, el) {
     super(model, el);
-    const more = [['items', () => this.draw()], ['decided', () => this.draw()], ['views', () => this.showPicture()], ['told', () => this.answered_by_kernel()], ['summary', () => this.showSummary()]];
-    for (const [k, f] of more) model.on(`change:${k}`, f);
-    this.listeners.push(...more);
+    this.listen([['items', () => this.draw()], ['decided', () => this.draw()], ['views', () => this.showPicture()], ['told', () => this.answered_by_kernel()], ['summary', () => this.showSummary()]]);
   }
 
   remove() {

@@ -6,9 +6,7 @@ class Explorer extends View {
   constructor(model, el) {
     super(model, el);
     this.pasteHint = 'Copied: paste it into a cell.';
-    const more = [['items', () => this.drawItems()], ['at', () => this.drawItems()], ['cells', () => this.fill()], ['told', () => this.heardBack()]];
-    for (const [k, f] of more) model.on(`change:${k}`, f);
-    this.listeners.push(...more);
+    this.listen([['items', () => this.drawItems()], ['at', () => this.drawItems()], ['cells', () => this.fill()], ['told', () => this.heardBack()]]);
   }
 
   remove() {

@@ -53,14 +53,20 @@ class View {
     this.bar = tag('div', { class: 'tlnb-bar', hidden: true });
     this.status = tag('div', { class: 'tlnb-status', role: 'status', 'aria-live': 'polite' });
     el.replaceChildren(this.title, this.progress, this.body, this.form, this.bar, this.status);
-    this.listeners = [['html', () => this.showBody()], ['fields', () => this.showForm()], ['pending', () => this.showPending()],
+    this.listeners = [];
+    this.listen([['html', () => this.showBody()], ['fields', () => this.showForm()], ['pending', () => this.showPending()],
       ['call', () => this.showPending()], ['errors', () => { this.showErrors(); this.showPending(); }], ['progress', () => this.showProgress()], ['title', () => this.showTitle()],
-      ['status', () => this.say(model.get('status'))]];
-    for (const [k, f] of this.listeners) model.on(`change:${k}`, f);
+      ['status', () => this.say(model.get('status'))]]);
     this.answered = e => this.answer(e.detail);
     el.addEventListener('tlnb-answer', this.answered);
     this.hush();
     this.showTitle(); this.showBody(); this.showForm(); this.showPending(); this.showProgress(); this.say(model.get('status'));
+  }
+
+  // what a trait's change calls, until the panel goes
+  listen(more) {
+    for (const [k, f] of more) this.model.on(`change:${k}`, f);
+    this.listeners.push(...more);
   }
 
   remove() {
