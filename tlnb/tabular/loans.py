@@ -108,7 +108,7 @@ def make_loans(
     n_train:int=240,        # labelled rows of B, `split` = train
     n_judged:int=3000,      # rows of B kept for judging, `split` = test
     seed:int=0,             # the same seed draws the same people, with a plant or without it
-    cause:bool=True,        # plant the cause: `channel` = broker
+    cause:float=True,       # plant the cause: `channel` = broker; a number is how strong it is, True is 1
     disparity:bool=True,    # plant the disparity: `district` = harbour
     transfer:str='strong',  # how A relates to B: strong, none or conflict
     n_source:int=20000,     # rows of A
@@ -126,7 +126,7 @@ def loan_risk(
     domain:str='B',         # 'A' or 'B'
     n:int=3240,             # rows: n_train + n_judged, or n_source
     seed:int=0,             # as for `make_loans`
-    cause:bool=True,        # as for `make_loans`
+    cause:float=True,       # as for `make_loans`
     disparity:bool=True,    # as for `make_loans`
     transfer:str='strong',  # as for `make_loans`
 )->np.ndarray:
