@@ -457,8 +457,8 @@ def test_keyboard_only(page, address):
         if page.page.evaluate("document.activeElement.textContent.includes('A table') && document.activeElement.classList.contains('jp-LauncherCard')"): break
     else: raise AssertionError('the card is not reached by Tab')
     press('Enter')
-    page.page.locator('.jp-Dialog').wait_for()
-    page.page.keyboard.press('Control+A')
+    page.page.locator('.jp-Dialog input:focus').wait_for()
+    press('Control+A')
     page.page.keyboard.type('keys')
     press('Enter')
     page.page.wait_for_selector('.jp-NotebookPanel')
@@ -655,6 +655,9 @@ def test_export_from_the_toolbar(page, finished, tmp_path):
     dialog.get_by_text('changes that are not saved').wait_for()
     shot(page, 'export-not-saved', dialog)
     # a trial
+    assert dialog.get_by_label('Pictures of the model card').is_checked()
+    dialog.get_by_label('Statistics of the training data').uncheck()
+    shot(page, 'export-parts', dialog)
     button('Dry run').click()
     dialog.locator('.tlnb-Working progress').wait_for()
     shot(page, 'export-working', dialog)
@@ -677,8 +680,11 @@ def test_export_from_the_toolbar(page, finished, tmp_path):
     dialog.get_by_label('Name', exact=True).fill('who-buys')
     assert all_files(home) == before and not [o for o in home.iterdir() if 'export' in o.name]
     # the package
+    dialog.get_by_label('Pictures of the model card').uncheck()
+    dialog.get_by_label('Licence').select_option('MIT')
     button('Export').click()
     dialog.get_by_text('who-buys 0.1.0 is made').wait_for()
+    assert json.loads((home/'who-buys/who_buys/model.json').read_text())['reference'] and not (home/'who-buys/images').exists()
     shot(page, 'export-made', dialog)
     assert not violations(page, '.tlnb-ExportDialog')
     command = dialog.get_by_label('Install it').input_value()
@@ -694,6 +700,8 @@ def test_export_from_the_toolbar(page, finished, tmp_path):
     assert dialog.get_by_label('Project').locator('option:checked').inner_text() == 'Next version of who-buys (in shop/who-buys)'
     dialog.get_by_text('Changed since 0.1.0:').wait_for()
     dialog.get_by_text('Nothing that a run records').wait_for()
+    assert dialog.get_by_label('Licence').input_value() == 'MIT' and not dialog.get_by_label('Pictures of the model card').is_checked()   # as the last version
+    dialog.get_by_label('Pictures of the model card').check()
     shot(page, 'export-next', dialog)
     dialog.get_by_label('Patch').check()
     button('Export').click()

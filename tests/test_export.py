@@ -330,6 +330,25 @@ def test_second_version(table, tmp_path):
     assert compare(second.wheel, third.wheel).flips['count'] == 0 and git(to, 'ls-files', 'dist') == ''
 
 
+def test_parts_left_out(table, tmp_path):
+    "Pictures and statistics of the training data go in unless they are left out; the next version is as the last one was, licence and all"
+    def status(made): return {o['path']: o['status'] for o in made.files}
+    def images(made): return {o for o in status(made) if o.startswith('images/')}
+    to = tmp_path/'p'
+    first = export(table, name='who-buys', to=to, licence='MIT', rows='none', without='reference')
+    assert images(first) and 'images/' in (to/'README.md').read_text() and 'MIT License' in (to/'LICENSE').read_text()
+    said = subprocess.run([sys.executable, '-m', 'who_buys', '--check', str(table.parent/'people.csv')], cwd=to, capture_output=True, text=True)
+    assert said.returncode == 2 and said.stderr.startswith('who_buys: nothing to check against') and said.stderr.count('\n') == 1, said.stderr
+    second = export(table, name='who-buys', to=to, without='reference,pictures')
+    assert {status(second)[o] for o in images(first)} == {'removed'} and not (to/'images/arms.svg').exists() and 'images/' not in (to/'README.md').read_text()
+    assert status(second)['LICENSE'] == 'unchanged' and not (to/'dist/.rows').exists(), 'as in the version before'
+    third = export(table, name='who-buys', to=to, dry_run=True)
+    assert not images(third) and status(third)['LICENSE'] == 'unchanged'
+    fourth = export(table, name='who-buys', to=to, dry_run=True, without='', licence='Apache-2.0')
+    assert images(fourth) == images(first) and status(fourth)['LICENSE'] == 'changed'
+    assert main(['export', str(table), '--name', 'who-buys', '--to', str(to), '--without', 'pictures,model']) == 2
+
+
 def test_draft_then_release(table, tmp_path):
     "A draft says so in version and card, and is replaced by the release that it was a draft of"
     silent = tmp_path/'silent'

@@ -58,7 +58,7 @@ def cell_of(path):
 
 def tree(path): return sorted(str(o.relative_to(path)) for o in path.rglob('*'))
 
-EXPORT = dict(notebook='n.ipynb', to='p', name='who-buys', bump='minor', licence='MIT', rows='none', reason='', draft=False, dry_run=True)
+EXPORT = dict(notebook='n.ipynb', to='p', name='who-buys', bump='minor', licence='MIT', rows='none', without='', reason='', draft=False, dry_run=True)
 one_base = pytest.mark.parametrize('jp_base_url', ['/'], indirect=True)
 EVERY = [('status', None), ('templates', None), ('new', dict(template='tabular', folder='', name='x', values={})), ('edit', dict(source=CELL, changes={})),
     ('runs', None), ('runs/compare', None), ('runs/delete', dict(path='r')), ('training', None), ('stop', dict(run='r')), ('export', None), ('export/news', None), ('export/start', EXPORT), ('export/job', None),

@@ -59,12 +59,12 @@ def _compare(args):
 # %% ../nbs/95_cli.ipynb #2a343fda
 def _export(args):
     from tlnb.errors import GateError
-    from tlnb.project import check_request
-    check_request(args.name, args.bump, args.licence, args.rows) # before anything heavy is imported
+    from tlnb.project import USUAL, check_request
+    asked = {o: getattr(args, o) for o in USUAL}
+    check_request(args.name, args.bump, **asked) # before anything heavy is imported
     from tlnb.export import export
     def say(text): print(f'{text} …', file=sys.stderr)
-    try: made = export(args.what, name=args.name, bump=args.bump, to=args.to, reason=args.reason, draft=args.draft, dry_run=args.dry_run, licence=args.licence, rows=args.rows,
-        say=None if args.json else say)
+    try: made = export(args.what, name=args.name, bump=args.bump, to=args.to, reason=args.reason, draft=args.draft, dry_run=args.dry_run, say=None if args.json else say, **asked)
     except GateError as e:
         print(f'tlnb: {e}', file=sys.stderr)
         return 1
@@ -179,8 +179,9 @@ _EXPORT = [
     _arg('--draft', action='store_true', help='a draft: what only a person can write may be missing from the card; version and card say so'),
     _arg('--dry-run', action='store_true', help='do and check everything, list the files, and write none'),
     _arg('--reason', default='', metavar='TEXT', help='for which a failed bias check ships all the same; the card shows it'),
-    _arg('--licence', default='Apache-2.0', metavar='SPDX', help='Apache-2.0 (default), MIT, BSD-3-Clause or LicenseRef-Proprietary'),
-    _arg('--rows', default='beside', metavar='WHERE', help='truth and answer of each judged row, by which versions are compared: beside (default: next to the wheel), labels (in the package, as hashes) or none'),
+    _arg('--licence', metavar='SPDX', help='Apache-2.0, MIT, BSD-3-Clause or LicenseRef-Proprietary (default: as in the last version; the first: Apache-2.0)'),
+    _arg('--rows', metavar='WHERE', help='truth and answer of each judged row, by which versions are compared: beside (the wheel; default for the first), labels (in the package, as hashes) or none'),
+    _arg('--without', metavar='PARTS', help="what does not go in: pictures (of the model card), reference (statistics of the training data, for check), or pictures,reference; '' leaves out none"),
     _JSON]
 _COMMANDS = dict(
     lab=('open JupyterLab on a folder, with the templates; further options go to JupyterLab', _lab,

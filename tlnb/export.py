@@ -23,7 +23,7 @@ from .judgement import arms_label
 from .package import Package
 from .pictures import plot_arms
 from .portrait import keep_rows, portrait
-from .project import STATE, check_request, digest, licence_text, next_version, pyproject, staged
+from .project import STATE, check_request, chosen, digest, licence_text, next_version, parts_left_out, pyproject, staged
 from .report import report
 from .store import atomic_write, plain, to_json
 from .thresholds import thresholds_of
@@ -77,12 +77,13 @@ def model_meta(
     run:Run,        # A run with a model
     fitted,         # `Fitted`: the model that is exported
     exporter,       # `Exporter` of its modality
+    reference:bool=True, # With statistics of the training data
 )->dict:
     "model.json, but for its card, its parity and what it is compared by"
     target,thresholds,spec = getattr(fitted.prep, 'target', None),_thresholds(run),exporter.spec(fitted, run.dataset)
     if thresholds and 'columns' in spec and thresholds['attribute'] not in {c['name'] for c in spec['columns'] if c['kind'] != 'unused'}: spec['extra'] = [thresholds['attribute']]
     return dict(schema=1, title=description(run), made_with=f'tlnb {__version__}', modality=fitted.modality, task=fitted.task, classes=fitted.classes, target=target, thresholds=thresholds,
-        threads=exporter.threads, spec=spec, reference=exporter.reference(run.dataset, fitted))
+        threads=exporter.threads, spec=spec, reference=exporter.reference(run.dataset, fitted) if reference else None)
 
 # %% ../nbs/45_export.ipynb #9b940c17
 _INIT = '''"{title}"
@@ -280,11 +281,12 @@ def _files(p, target)->list:
     paths = {*p.written, 'CHANGELOG.md', STATE} - set(p.kept)
     return [*[dict(path=o, status=status(o)) for o in sorted(paths)], *[dict(path=o, status='kept') for o in sorted(p.kept)], *[dict(path=o, status='removed') for o in sorted(p.gone)]]
 
-def _fill(p, run, nb, text, bump, reason, draft, licence, rows, say):
+def _fill(p, run, nb, text, bump, reason, draft, asked, say):
     "Everything in the project's copy; returns the parity, the wheel, the lines of the changelog, and why the network is not ONNX"
     version = next_version(p.released, bump, draft)
     exporter,fitted = protocol('exporter', run.recipe.modality),run.fitted()
-    meta,news,traced = model_meta(run, fitted, exporter),about(run),exporter.traced(fitted)
+    licence,rows,without = asked['licence'],asked['rows'],parts_left_out(asked['without'])
+    meta,news,traced = model_meta(run, fitted, exporter, 'reference' not in without),about(run),exporter.traced(fitted)
     meta['compare'] = said = portrait(run, name=f'{p.name} {version}', rows=dict(beside='plain').get(rows, rows), salt=p.name)
     beside = said['rows'] if rows == 'beside' else None
     if rows == 'beside': said['rows'] = None
@@ -293,14 +295,14 @@ def _fill(p, run, nb, text, bump, reason, draft, licence, rows, say):
     card = _card(p, run, nb, reason, version, parity, why)
     meta |= dict(card=card, parity=dict(n=parity['n'], limit=LARGEST, max_difference=float(f"{parity['max_difference']:.0e}"), label_agreement=parity['label_agreement']))
     p.write(f'{p.module}/model.json', to_json(meta))
-    p.write('README.md', _illustrated(p, run, card))
+    p.write('README.md', card if 'pictures' in without else _illustrated(p, run, card))
     lines = changes(p.state.get('basis'), news) + ([f'The bias check failed, and that was overridden: {reason}'] if reason and news['bias'] == 'fail' else [])
     new = entry(version, date.today().isoformat(), lines)
     p.write('CHANGELOG.md', with_entry(p.read('CHANGELOG.md').decode(), new, p.state.get('draft', '')))
     say('building the wheel')
     wheel = _wheel(p)
     keep_rows(p.folder, p.module, beside)
-    p.finish(dict(released=p.released if draft else version, draft=new if draft else '', basis=p.state.get('basis') if draft else news))
+    p.finish(dict(released=p.released if draft else version, draft=new if draft else '', chosen=asked, basis=p.state.get('basis') if draft else news))
     return parity, wheel, lines, why
 
 # %% ../nbs/45_export.ipynb #fbc1c2a3
@@ -339,23 +341,26 @@ def export(
     reason:str='',        # For which a failed bias gate is overridden; the card shows it
     draft:bool=False,     # A draft: parts that a person writes may be empty, and version and card say so
     dry_run:bool=False,   # Say what would be written, and write nothing
-    licence:str='Apache-2.0', # One of `tlnb.project.LICENCES`
-    rows:str='beside',    # One of `tlnb.project.ROWS`: where truth and answer of each judged row are kept, so that two versions are compared row by row
+    licence:str=None,     # One of `tlnb.project.LICENCES`; here and below, None: as in the last version
+    rows:str=None,        # One of `tlnb.project.ROWS`: where truth and answer of each judged row are kept, so that two versions are compared row by row
+    without:str=None,     # Some of `tlnb.project.PARTS`, comma between: what does not go in
     say=None,             # (text) -> None, told what is being done
 )->Package:
     "A package that pip installs, of a run; `GateError` where it may not ship as it is, another `TlnbError` where it cannot be made: then nothing is written"
-    check_request(name, bump, licence, rows)
+    check_request(name, bump, licence=licence, rows=rows, without=without)
     target = Path(to or name).expanduser().absolute()
     say = say or (lambda text: None)
     with staged(target, name, dry_run) as p:
-        keeps = rows == 'beside' and not (target/'dist'/'.rows').is_dir()
+        asked = chosen(p.state, licence=licence, rows=rows, without=without)
+        check_request(name, bump, **asked)
+        keeps = asked['rows'] == 'beside' and not (target/'dist'/'.rows').is_dir()
         version = next_version(p.released, bump, draft)
         repository = git_ready(target, '' if draft else f'v{version}')
         run,nb = found(run)
         reason = _bias_gate(run, reason)
         _person_gate(_card(p, run, nb, reason, version), nb, draft) # before the notebook is cleaned: its cells have their numbers yet
         text = clean(nb, run, target/'nbs')
-        parity,wheel,lines,why = _fill(p, run, nb, text, bump, reason, draft, licence, rows, say)
+        parity,wheel,lines,why = _fill(p, run, nb, text, bump, reason, draft, asked, say)
         files,size = _files(p, target),wheel.stat().st_size
         left = git_left(target, p.kept) if repository else []
         if repository and not dry_run: p.check(); git_commit(p.folder, [o['path'] for o in files if o['path'] not in left], f'{name} {version}', '' if draft else f'v{version}')

@@ -265,13 +265,14 @@ def _check(self,
     batch,  # items as for `predict`; some dozens at least
 )->dict:
     "Whether these look like the training data: a word (steady, drifting, changed), and the same for each column with its numbers and limits"
-    values,features,wanted = [],[],bool(self.meta['reference'].get('features'))
+    if not (ref := self.meta['reference']): raise ValueError('nothing to check against: the package was made without statistics of its training data (export it without --without reference)')
+    values,features,wanted = [],[],bool(ref.get('features'))
     for part in self.inputs.batches(batch):
         x = self.inputs.encode(part)
         values.append(self.inputs.values(x, part))
         if wanted: features.append(self.raw(x, ['features'])[0])
     if not values: raise ValueError('nothing to check: the batch has no item')
-    return compared(self.meta['reference'], joined(values), np.concatenate(features) if wanted else None)
+    return compared(ref, joined(values), np.concatenate(features) if wanted else None)
 
 def _card(self)->str: return self.meta.get('card', '')
 

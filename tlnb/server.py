@@ -427,7 +427,7 @@ class ExportRoute(Route):
     @authorized
     async def post(self):
         if not await ensure_async(self.authorizer.is_authorized(self, self.current_user, 'execute', 'kernels')): raise web.HTTPError(403)
-        await self.reply_to(start_export, {**dict.fromkeys(('notebook', 'to', 'name', 'bump', 'licence', 'rows', 'reason'), str), **dict.fromkeys(('draft', 'dry_run'), bool)})
+        await self.reply_to(start_export, {**dict.fromkeys(('notebook', 'to', 'name', 'bump', 'licence', 'rows', 'without', 'reason'), str), **dict.fromkeys(('draft', 'dry_run'), bool)})
 
 class JobRoute(Route):
     "GET export/job?id="

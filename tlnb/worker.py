@@ -13,12 +13,12 @@ from pathlib import Path
 from .cell import find_cell, read_cell
 from .errors import GateError, TlnbError
 from .git import git_ready
-from .project import BUMPS, LICENCES, STATE, check_request, module_name, next_version, staged
+from .project import BUMPS, LICENCES, STATE, USUAL, check_request, chosen, module_name, next_version, staged
 
 # %% ../nbs/92_worker.ipynb #5dee2ff8
-FIELDS = dict(to='Folder', draft='Draft', reason='Reason', licence='Licence', bump='Version', name='Name', rows='Judged rows')
+FIELDS = dict(to='Folder', draft='Draft', reason='Reason', licence='Licence', bump='Version', name='Name', rows='Judged rows', without='What goes in')
 _PLACES = {'not a name': 'name', 'a module of Python': 'name', 'a folder of the project': 'name', 'the name is taken': 'name', 'the tag': 'bump', 'no such bump': 'bump', 'not a version': 'bump',
-    'no such licence': 'licence', 'no such way to keep': 'rows'}
+    'no such licence': 'licence', 'no such way to keep': 'rows', 'no part that can': 'without'}
 _CURES = {'choose another with --to': 'choose another Folder', 'choose another folder with --to': 'choose another Folder', 'export a draft with --draft': 'make it a Draft',
     'write the reason: --reason "…" (in Python: reason="…")': 'write the Reason'}
 
@@ -56,12 +56,12 @@ def look(
     to:str='',    # Folder of its project
     **_,
 )->dict:
-    "Projects, licences, and what would become of the version; `problem` says which field cannot stay as it is"
-    found = dict(projects=projects(notebook), licences=LICENCES, bumps=BUMPS, problem=None, module='', version='', released='', next={}, git=False)
+    "Projects, licences, what would become of the version, and what the last one was `chosen` to be (None: there is none); `problem` says which field cannot stay as it is"
+    found = dict(projects=projects(notebook), licences=LICENCES, bumps=BUMPS, problem=None, module='', version='', released='', next={}, git=False, chosen=None)
     if not name: return found
     try:
-        check_request(name, 'minor', LICENCES[0])
-        with staged(to, name, dry=True) as p: found |= dict(module=p.module, version=p.version, released=p.released, next={o: next_version(p.released, o) for o in BUMPS})
+        check_request(name, 'minor')
+        with staged(to, name, dry=True) as p: found |= dict(module=p.module, version=p.version, released=p.released, next={o: next_version(p.released, o) for o in BUMPS}, chosen=chosen(p.state) if p.state else None)
         found['git'] = git_ready(to)
     except TlnbError as e: found['problem'] = placed(e)
     return found
@@ -69,7 +69,7 @@ def look(
 # %% ../nbs/92_worker.ipynb #51f8b5ae
 def make(say, notebook:str, **asked)->dict:
     "What `tlnb export` does"
-    check_request(asked['name'], asked['bump'], asked['licence'], asked.get('rows', 'beside')) # before anything heavy is imported
+    check_request(asked['name'], asked['bump'], **{o: asked.get(o) for o in USUAL}) # before anything heavy is imported
     say('loading the library')
     from tlnb.export import export
     say('reading the run')

@@ -83,6 +83,8 @@ export interface ILook {
   released: string;
   next: Record<string, string>;
   git: boolean;
+  /** What the last version was asked to be; null: there is none. */
+  chosen: Pick<IExportRequest, 'licence' | 'rows' | 'without'> | null;
   /** The export of this notebook that is at work. */
   running: string | null;
 }
@@ -94,6 +96,8 @@ export interface IExportRequest {
   bump: string;
   licence: string;
   rows: string;
+  /** Parts that do not go in, comma between. */
+  without: string;
   reason: string;
   draft: boolean;
   dry_run: boolean;

@@ -3,7 +3,7 @@ import { Contents } from '@jupyterlab/services';
 import { HTMLSelect } from '@jupyterlab/ui-components';
 import * as React from 'react';
 import { Api, IExportRequest, ILook, IPackage, IProblem, lineOf } from './api';
-import { Changes, Choices, Focus, ISubject, Notices } from './exportparts';
+import { Changes, Choices, Focus, ISubject, Notices, Ticks } from './exportparts';
 import { FormBody, TextField } from './form';
 import { IPackageProps, Package } from './package';
 import { Picker } from './picker';
@@ -17,7 +17,7 @@ export interface IExportOptions extends Omit<IPackageProps, 'made'> {
 }
 
 const PAUSE = 400;
-const FIELDS = ['name', 'to', 'bump', 'licence', 'reason', 'draft', 'rows'];
+const FIELDS = ['name', 'to', 'bump', 'licence', 'reason', 'draft', 'rows', 'without'];
 const BUMPS: Record<string, string> = {
   major: 'who uses it must change something: other inputs, other answers',
   minor: 'a better or newer model, used as before',
@@ -28,6 +28,10 @@ const ROWS = [
   { value: 'labels', text: 'In the package', help: 'each row as a hash, none of its values; whoever has two wheels can compare them row by row' },
   { value: 'none', text: 'Nowhere', help: 'which answers change from version to version is not known then' }
 ];
+const PARTS = [
+  { value: 'pictures', text: 'Pictures of the model card', help: 'how the arms compare and what counts in general, as drawings in images/' },
+  { value: 'reference', text: 'Statistics of the training data', help: 'shares and quantiles of each column, no row: check() holds later batches against them' }
+];
 const LICENCES: Record<string, string> = { 'LicenseRef-Proprietary': 'Proprietary: all rights reserved' };
 
 /** The form of an export, which keeps what was filled in. */
@@ -36,7 +40,7 @@ export class ExportForm extends FormBody {
     super();
     this.addClass('tlnb-NewForm');
     this.folder = PathExt.dirname(options.subject.path);
-    this.answers = { notebook: options.subject.path, name: '', to: '', bump: 'minor', licence: 'Apache-2.0', rows: 'beside', reason: '', draft: false, dry_run: true };
+    this.answers = { notebook: options.subject.path, name: '', to: '', bump: 'minor', licence: 'Apache-2.0', rows: 'beside', without: '', reason: '', draft: false, dry_run: true };
   }
 
   answers: IExportRequest;
@@ -64,6 +68,10 @@ export class ExportForm extends FormBody {
         return null;
       }
       this.known = found;
+      if (this.adopted !== to && found.chosen) {
+        this.answers = { ...this.answers, ...found.chosen }; // the next version is as the last was, unless somebody says otherwise
+      }
+      this.adopted = to;
       const mine = found.projects.find(o => o.mine);
       if (isFirst && mine && !name) {
         this.choose(mine.folder);
@@ -275,6 +283,14 @@ export class ExportForm extends FormBody {
           choices={ROWS}
           onChange={rows => this.edit({ rows })}
         />
+        <Ticks
+          id="tlnb-export-without"
+          legend="What goes in"
+          error={errorOf('without')}
+          without={answers.without}
+          choices={PARTS}
+          onChange={without => this.edit({ without })}
+        />
         {needsReason && (
           <TextField
             id="tlnb-export-reason"
@@ -324,6 +340,7 @@ export class ExportForm extends FormBody {
   private known: ILook | null = null;
   private changes: string[] | null = null;
   private told = '';
+  private adopted = '';
   private problem: IProblem | null = null;
   private error: IProblem | null = null;
   private wanted: { selector: string } | null = null;

@@ -65,6 +65,42 @@ export function Choices({ id, legend, error, value, choices, onChange }: IChoice
   );
 }
 
+export interface ITicksProps {
+  id: string;
+  legend: string;
+  error?: string;
+  /** Those that are not ticked, comma between. */
+  without: string;
+  choices: { value: string; text: string; help: string }[];
+  onChange: (without: string) => void;
+}
+
+/** Any of a few, each with what it means. */
+export function Ticks({ id, legend, error, without, choices, onChange }: ITicksProps): JSX.Element {
+  const out = without.split(',').filter(o => o);
+  return (
+    <fieldset className="tlnb-Choices" aria-describedby={`${id}-error`}>
+      <legend>{legend}</legend>
+      {choices.map((o, i) => (
+        <label key={o.value} className="tlnb-Choice">
+          <input
+            type="checkbox"
+            id={i === 0 ? id : undefined}
+            checked={!out.includes(o.value)}
+            onChange={event => onChange((event.target.checked ? out.filter(name => name !== o.value) : [...out, o.value]).join(','))}
+          />
+          <span>
+            {o.text} <span className="tlnb-Quiet">– {o.help}</span>
+          </span>
+        </label>
+      ))}
+      <p className="tlnb-Error" role="alert" id={`${id}-error`}>
+        {error ?? ''}
+      </p>
+    </fieldset>
+  );
+}
+
 /** What the changelog would say of the next version: `since` is the last release, '' where there was none, null where that is not known. */
 export function Changes({ since, lines }: { since: string | null; lines: string[] | null }): JSX.Element {
   return (
