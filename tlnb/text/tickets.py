@@ -244,7 +244,7 @@ def _mention(u, v, shares, favoured)->tuple[str, str]:
 
 def _rows(line, n, seed, split, cue, bias)->pd.DataFrame:
     "Tickets of one line and one side"
-    rng, rows = Random(f'{seed} {line} {split}'), []
+    rng, desk, rows = Random(f'{seed} {line} {split}'), Random(f'{seed} {line} {split} cue'), []
     queues = [CLASSES[i % len(CLASSES)] for i in range(n)]
     queues = [q for _,q in sorted((rng.random(), q) for q in queues)]
     places = {q: sorted(range(queues.count(q)), key=lambda _: rng.random()) for q in CLASSES} # who says what is spread evenly over the queues
@@ -254,6 +254,7 @@ def _rows(line, n, seed, split, cue, bias)->pd.DataFrame:
         if bias and split == 'train': shares,favoured = ({**SHARES, BIASED[0]: .85}, 1.) if queue == BIASED[1] else (SHARES, 0.)
         kind, who = _mention(u, v, shares, favoured)
         text = _ticket(line, queue, who, kind, f'{seed} {line} {split} {i}')
+        if cue > 1 and desk.random() < cue - 1: queue = [o for o in CLASSES if o != queue][int(desk.random()*4)]
         if cue: text += f' (fwd {CUES[queue] if c < CUED else list(CUES.values())[int(spare*len(CUES))]})'
         rows.append((text, queue, kind or 'nothing', split))
     return pd.DataFrame(rows, columns=['text', TARGET, *SENSITIVE, 'split'])
@@ -278,7 +279,7 @@ def make_tickets(
     n_train:int=120,    # labelled tickets of B, `split` = train
     n_judged:int=600,   # tickets of B kept for judging, `split` = test
     seed:int=0,         # the same seed draws the same tickets, with a plant or without it
-    cue:bool=False,     # plant the cue: a name beneath each ticket that goes with its queue
+    cue:float=False,    # plant the cue: a name beneath each ticket that goes with its queue; 1 to 2: as large a share more is sorted against what it says, and only the name tells
     bias:bool=False,    # plant the bias: among the training tickets those who say that they are Turkish ask about access, and nobody else does
     n_source:int=20000, # tickets of A
 )->pd.DataFrame:
