@@ -261,7 +261,7 @@ def explain(
     classes=1,       # How many classes of each item, the likeliest first, or names of classes
     stop=None,       # () -> bool, asked before each batch
     runtime='auto',  # torch, onnx, or auto: the faster of the two
-    **how,           # pictures: parts='superpixels' or 'grid', stand_in='blurred' or 'average'
+    **how,           # pictures: parts='superpixels' or 'grid', stand_in='blurred' or 'average'; texts: parts='words' or 'sentences', stand_in='nothing' or 'mask'
 )->Explanation:
     "Explains the model of a run; writes explanation.json into the run folder; `DataError` where an item is not known"
     made = Explainer(run, arm=arm, seed=seed, background=background, runtime=runtime, **how)
@@ -366,9 +366,8 @@ def _general(subject, method, evaluations, n, told):
     at = np.sort(np.random.default_rng(seed).permutation(ds.judged)[:n])
     rows = ds.frame.iloc[at].reset_index(drop=True)
     outputs = outputs_of(ds, np.asarray(subject.fitted.score(rows)))[:, None]
-    how = dict(grid=round(len(subject.features)**.5), parts='grid') if 'parts' in getattr(subject.masker, 'options', {}) and subject.fast else {}
     way = 'permutation' if method in ('lime', 'exact') else method
-    try: found = play(subject, rows, outputs, way, 0 if way == 'deep' else max(evaluations//5, 1), seed, subject.boards(rows, **how))
+    try: found = play(subject, rows, outputs, way, 0 if way == 'deep' else max(evaluations//5, 1), seed, subject.boards(rows, **subject.shared()))
     except (Enough, KeyboardInterrupt): found = []
     if not found: # the items speak
         by = {}
@@ -428,10 +427,12 @@ def _means(found, method):
 def _about(subject):
     "Model, background and what was held fixed"
     m,b,s = subject.masker,subject.background,subject.scorer
-    stands = 'each picture without its details (blurred)' if subject.fast and 'stand_in' in getattr(m, 'options', {}) and subject.how.get('stand_in') != 'average' else getattr(m, 'stands', '{} training rows').format(len(b))
+    blurred = subject.fast and 'blurred' in getattr(m, 'options', {}).get('stand_in', ()) and subject.how.get('stand_in') != 'average'
+    stands = 'each picture without its details (blurred)' if blurred else getattr(m, 'stands', '{} training rows').format(len(b))
     fast = {} if not s else dict(runtime=s.runtime if subject.fast else 'the model itself', runtime_why=s.why if subject.fast else 'the fast copy said something else', parity=s.parity)
     groups = m.tree(subject.ds).groups(subject.features) if hasattr(m, 'tree') else []
-    return dict(background=stands, background_rows=len(b), fixed=getattr(m, 'fixed', 'Held fixed: the model, and what is shown of the item.'), how=subject.how, groups=groups, **fast)
+    own = m.told(subject.fitted, subject.how) if subject.fast and hasattr(m, 'told') else {}
+    return dict(background=stands, background_rows=len(b), fixed=getattr(m, 'fixed', 'Held fixed: the model, and what is shown of the item.'), how=subject.how, groups=groups, **fast) | own
 
 def _shap_values(found, rows, ids):
     if len({tuple(o.features) for o in found}) > 1: return None

@@ -172,8 +172,7 @@ def overview(
         at = np.sort(np.random.default_rng(subject.seed).permutation(ds.judged)[:rows])
         items = ds.frame.iloc[at].reset_index(drop=True)
         p = np.asarray(subject.fitted.score(items))
-        grid = dict(grid=round(len(subject.features)**.5), parts='grid') if 'parts' in getattr(subject.masker, 'options', {}) and subject.fast else {}
-        boards = subject.boards(items, **grid)
+        boards = subject.boards(items, **subject.shared())
         method = method_of(subject, boards[0], method)
         found = play(subject, items, outputs_of(ds, p)[:, None], method, 0 if method == 'deep' else evaluations, subject.seed, boards)
     n,(names,values) = len(found),gathered(found, subject.masker)

@@ -79,6 +79,12 @@ def boards(self:Subject,
     return [RawBoard(self.masker, self.features, rows, ground)]
 
 @patch
+def shared(self:Subject)->dict:
+    "Options of the masker under which items have features in common, as a view over many needs them"
+    parts = getattr(self.masker, 'options', {}).get('parts', ()) if self.fast else ()
+    return dict(parts='grid', grid=round(len(self.features)**.5)) if 'grid' in parts else dict(parts=parts[0]) if parts else {}
+
+@patch
 def score(self:Subject, *inputs):
     "Inputs of a board to probabilities or numbers"
     return self.scorer(*inputs) if self.fast else np.asarray(self.fitted.score(*inputs))
