@@ -165,6 +165,25 @@ def test_without_a_kernel(dataset):
     data = panel._repr_mimebundle_()[0]
     assert all(o['id'] in data['text/html'] for o in panel.items) and '<button' not in data['text/html'] and 'html' not in panel.get_state()
 
+def test_texts(tmp_path):
+    "The same panel, file and reading: a text that was given another label on purpose is offered, relabelled, and read so; who is judged stays"
+    from tlnb.text.tickets import line_b
+    f = line_b(120, seed=3).drop(columns='split', errors='ignore')
+    f.loc[0, 'text'] = 'Where is my order, please? '*400
+    f.to_csv(tmp_path/'desk.csv', index=False)
+    recipe = Recipe.for_text(data=str(tmp_path/'desk.csv'), target='queue')
+    first = load(recipe)
+    train, judged = [first.ids[i] for i in first.train], {first.ids[i] for i in first.judged}
+    rows = [dict(row=int(i), id=first.ids[i], label=(l := first.said([i])[0]), suggested=next(c for c in first.classes if c != l), confidence=.9, score=.8, loss=None, why='left out') for i in first.train]
+    panel = CleanerPanel(Suspects(first, rows, first.n_train, len(rows), 'the raw input'))
+    assert panel.items[0]['small'] is None and all(k == 'text' and 0 < len(v) < 4100 for o in panel.items for k, v in o['cells'])
+    a, b = panel.items[:2]
+    hear(panel, 'relabel', a['id'], a['suggested']); hear(panel, 'delete', b['id'])
+    assert (tmp_path/'desk.choices.csv').is_file() and not panel.pending and a['id'].startswith('row ')
+    again = load(recipe)
+    assert again.said([again.ids.index(a['id'])]) == [a['suggested']] and b['id'] not in again.ids and again.fingerprint != first.fingerprint
+    assert {again.ids[i] for i in again.judged} == judged and again.found['choices'] == '1 relabelled, 1 left out (desk.choices.csv)' and len(again.ids) == len(train) + len(judged) - 1
+
 def test_tables_are_told_where_to_look():
     with pytest.raises(DataError, match='suspects'): cleaner_panel(load(Recipe.for_tabular(data='loans')))
 

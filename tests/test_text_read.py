@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tlnb.choices import Choice, choices_path, write_choices
 from tlnb.dataset import load
 from tlnb.errors import DataError, RecipeError, TlnbError
 from tlnb.recipe import Recipe
@@ -184,6 +185,40 @@ def test_unlabelled(tmp_path, tickets):
     assert read_unlabelled(str(tmp_path/'a.txt'), data) == read_unlabelled(str(tmp_path/'a.csv'), data) == list(dict.fromkeys(map(clean, tickets.text)))
     (tmp_path/'e.txt').write_text('\n \n')
     with pytest.raises(DataError): read_unlabelled(str(tmp_path/'e.txt'), data)
+
+
+# ---- choices about single texts
+@pytest.mark.parametrize('way', WAYS)
+def test_choices_are_read_in_every_way(tmp_path, tickets, way):
+    "A file of choices beside the data is applied, and is no data itself"
+    path = WAYS[way](tickets.assign(text=[o.encode('ascii', 'ignore').decode().strip() for o in tickets.text])[['text', 'queue']], tmp_path)
+    before = reading(path)
+    a, b = before.ids[0], before.ids[-1]
+    other = next(o for o in before.target.unique() if o != before.target[0])
+    write_choices(choices_path(str(path)), {a: Choice('relabel', other), b: Choice('delete'), 'row 999': Choice('delete')})
+    after = reading(path)
+    assert after.ids == before.ids[:-1] and after.target.tolist() == [other, *before.target[1:-1]] and after.frame.text.tolist() == before.frame.text[:-1].tolist()
+    assert after.sha256 != before.sha256 and after.before.ids == before.ids and after.before.target.tolist() == before.target.tolist()
+    assert after.found['choices'].startswith('1 relabelled, 1 left out') and [o.where for o in after.notes if o.code == 'unreadable_file'] == ['row 999']
+
+def test_choices_about_numbers_and_labels(tmp_path, tickets):
+    f = tickets.assign(hours=np.linspace(0, 6, 60).round(2), tags=[';'.join(o) for o in zip(tickets.queue, ['new', 'old']*30)], code=[1, 2, 3]*20)
+    f.to_csv(tmp_path/'a.csv', index=False)
+    def after(target, label, **options):
+        write_choices(tmp_path/'a.choices.csv', {'row 2': Choice('relabel', label)})
+        return load(Recipe.for_text(data=str(tmp_path/'a.csv'), text='text', target=target, **options))
+    hours, tags, code = after('hours', '9.5'), after('tags', 'old', data_separator=';'), after('code', '3')
+    assert hours.task == 'regression' and hours.y[hours.ids.index('row 2')] == 9.5 and not [o for o in hours.notes if o.code == 'class_too_small']
+    assert tags.said([tags.ids.index('row 2')]) == ['old'] and code.classes == ['1', '2', '3'] and code.said([code.ids.index('row 2')]) == ['3']
+    assert [o.where for o in after('queue', 'bililng').notes if o.code == 'class_too_small'] == ["'bililng': 1 text"]
+
+def test_choices_that_cannot_be_used(tmp_path, tickets):
+    tickets.to_csv(tmp_path/'a.csv', index=False)
+    refused(tmp_path/'a.csv', 'no such file', 'data.choices', target='queue', data_choices='mine.csv')
+    write_choices(tmp_path/'a.choices.csv', {f'row {i}': Choice('delete') for i in range(99)})
+    refused(tmp_path/'a.csv', 'no text is left', target='queue')
+    (tmp_path/'a.choices.csv').write_text('file,choice\nrow 1,relable\n')
+    refused(tmp_path/'a.csv', "did you mean 'relabel'?", target='queue')
 
 
 # ---- copies

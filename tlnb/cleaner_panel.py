@@ -185,5 +185,5 @@ def cleaner_panel(
     n:int=50,  # items at most
 )->CleanerPanel:
     "The training rows whose labels are most suspicious, to be kept, relabelled or left out; raises `DataError`, `RecipeError`, `SourceError`"
-    if not getattr(dataset.kind, 'thumbnail', None): raise DataError(f'choices about {dataset.modality} data are not read', str(dataset.recipe.data.path), 'look at suspects(dataset), and mend the file')
+    if not getattr(dataset.kind, 'chosen', False): raise DataError(f'choices about {dataset.modality} data are not read', str(dataset.recipe.data.path), 'look at suspects(dataset), and mend the file')
     return CleanerPanel(suspects(dataset, run, n))

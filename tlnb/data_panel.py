@@ -101,7 +101,7 @@ def _facts(dataset, counts):
 
 def _next(dataset):
     "What to call for a look at labels that are perhaps wrong"
-    name = 'cleaner_panel' if getattr(dataset.kind, 'thumbnail', None) else 'suspects'
+    name = 'cleaner_panel' if getattr(dataset.kind, 'chosen', False) else 'suspects'
     return Html(f'<p class="tlnb-help">Look at suspicious labels: <code>{name}(dataset)</code></p>')
 
 def data_panel(

@@ -91,6 +91,7 @@ class Modality(Protocol):
     def restore(self, prep:dict): "Preprocessing out of its plain form"
     # One for which few labels, or none, may be enough has `arms`: names of arms that are tried wherever it is used
     # A modality whose rows are no table to look at also has `show(dataset, rows)`: `Html` of these rows, each with its target
+    # One whose `read` applies choices about single items (`decided`) has `chosen`: then `cleaner_panel` makes them
     # One whose items come as files has `received(bytes, name)`: the item, and the ending of its file; `DataError` where it is none
     # One that brings data along has `embedded`: its names, which `data.path` means before any folder of that name
     # One whose cells only say where an item lies also has `contents(frame)`: a text per row, equal where items are, in every dataset

@@ -36,6 +36,7 @@ class TextModality:
     "The `Modality` of texts: a frame with a column `text`, a `TextPrep`, a network with `features` and `head`."
     name = 'text'
     any_task = True # a source's features serve every task
+    item,chosen = 'text',True # what people call a row; choices about single ones are read
     arms = 'few_shot','zero_shot' # arms that few labels, or words, are enough for
 
     def read(self, recipe):

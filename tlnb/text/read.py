@@ -9,7 +9,7 @@ __all__ = ['GIVE', 'LOOKED', 'MOST_FILES', 'SUFFIXES', 'LONGEST', 'EMBEDDED', 'r
 # %% ../../nbs/text/13_read.ipynb #7059f1a3
 import hashlib, json, os, re
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 
 # %% ../../nbs/text/13_read.ipynb #4f5e3927
@@ -18,14 +18,15 @@ import pandas as pd
 
 # %% ../../nbs/text/13_read.ipynb #58e78a52
 from ..assessment import DataWarning, count, some
-from ..columns import check_names, group_names, known, names_of, table_notes, typed_frame
+from ..columns import check_names, group_names, known, names_of, table_notes, typed, typed_frame
 from ..dataset import SIDES, Reading, completed
+from ..decided import decided
 from ..errors import DataError, RecipeError, nearest
-from ..files import MAGIC, decode, read_bytes
-from ..folders import TABLES, beside, denied, is_hidden, labelled, no_columns, plainly, told_by_names, walk
+from ..files import MAGIC, decode, plainly, read_bytes
+from ..folders import TABLES, beside, denied, is_hidden, labelled, no_columns, told_by_names, walk
 from ..store import cache_folder
 from ..tables import Table, read_table
-from ..target import condition, separator_of
+from ..target import condition, label, separator_of
 from .cleaning import clean, traces
 from ..zips import is_zip, unpack
 
@@ -187,7 +188,7 @@ def _of_classes(paths, names, said, recipe)->tuple[Texts, object]:
     return Texts(ids, raw, target, None, found, split if said[0][1] else None, notes), recipe
 
 # %% ../../nbs/text/13_read.ipynb #fd9fd550
-_ASIDE = re.compile(r'(readme|licen[cs]e|changelog|citation|notes?|about|\w*\.?choices)(\.\w+)?', re.I)
+_ASIDE = re.compile(r'(readme|licen[cs]e|changelog|citation|notes?|about|(.*\.)?choices)(\.\w+)?', re.I)
 _NO_TEXT = ('.zip', '.gz', '.bz2', '.xz', '.7z', '.tar', '.png', '.jpg', '.jpeg', '.gif', '.pdf', '.doc', '.docx', '.xls', '.xlsx', '.py', '.ipynb', '.ini', '.toml', '.yaml', '.yml', '.npy', '.npz', '.pt',
     '.pth', '.safetensors', '.pkl', '.bin', '.so', '.db', '.sqlite', '.mp3', '.mp4', '.wav')
 
@@ -285,7 +286,7 @@ def sharing(
     path:str, # that leads nowhere
 )->list[str]:
     "Files whose names begin with it and a dot"
-    return sorted(o for o in beside(path) if o.startswith(os.path.basename(path) + '.') and not is_hidden(o) and not o.lower().endswith(_NO_TEXT)
+    return sorted(o for o in beside(path) if o.startswith(os.path.basename(path) + '.') and not is_hidden(o) and not o.lower().endswith(_NO_TEXT) and not _ASIDE.fullmatch(o)
         and os.path.isfile(os.path.join(os.path.dirname(path), o))) if os.path.basename(path) else []
 
 def _find(recipe)->tuple[Texts, object, dict]:
@@ -339,23 +340,44 @@ def _with_text(found, texts, missing)->tuple[list, list]:
     gone = [found.ids[i] for i in sorted(set(range(len(texts))) - set(kept))]
     return kept, [DataWarning('missing_values', f'{count(len(gone), "row")} without a text: left out', len(gone), some(gone), 'add the missing texts, or take these rows out', items=gone)]
 
+# %% ../../nbs/text/13_read.ipynb #edf71d9f
+def _part(found, at)->Texts:
+    "Some of the texts"
+    part, pick = lambda o: None if o is None else o.iloc[at].reset_index(drop=True), lambda o: o and [o[i] for i in at]
+    return replace(found, ids=pick(found.ids), raw=pick(found.raw), target=part(found.target), frame=part(found.frame), split=pick(found.split))
+
+def _decided(found, d)->tuple[Texts, list, list]:
+    "The texts as choices leave them, their numbers among those that came, and notes about choices"
+    comma = found.found.get('delimiter') not in (None, 'comma') and not separator_of(d)
+    def typed_again(labels):
+        made = pd.Series(pd.array(labels, dtype='str')) if found.frame is None else typed([o or '' for o in labels], d.missing, comma)
+        return made.rename(found.target.name)
+    labels = [None if gone else label(o) for o,gone in zip(found.target, found.target.isna())]
+    done, said, notes = decided(d, found.ids, labels, 'text', typed_again, d.path in EMBEDDED)
+    if done is None: return found, list(range(len(labels))), []
+    target = typed_again(done.labels) if done.relabelled else found.target
+    return _part(replace(found, target=target, found=dict(found.found, choices=said)), done.kept), done.kept, notes
+
 def read(
     recipe, # resolved `Recipe`: its section `data` says what is read
 )->Reading:
     "The texts of a recipe; `DataError` or `RecipeError` with one line where that cannot be done"
     found, recipe, defaults = _find(recipe)
-    d, texts = recipe.data, [clean(o) for o in found.raw]
-    kept, notes = _with_text(found, texts, set(d.missing))
-    part = lambda o: o.iloc[kept].reset_index(drop=True)
-    pick = lambda o: [o[i] for i in kept]
-    frame = None if found.frame is None else part(found.frame)
-    groups = pd.DataFrame({c: group_names(frame[c]) for c in d.sensitive or []}, index=range(len(kept)))
+    d, every = recipe.data, [clean(o) for o in found.raw]
+    kept, notes = _with_text(found, every, set(d.missing))
+    first = _part(found, kept)
+    found, left, said = _decided(first, d)
+    texts = [every[kept[i]] for i in left]
+    frame = lambda o: pd.DataFrame({'text': pd.Series(o, dtype=object)})
+    cluster_of = lambda o: o.frame[d.group] if d.group else None
+    before = None if found is first else Reading(frame([every[i] for i in kept]), first.target, pd.DataFrame(index=range(len(kept))), ids=first.ids, cluster=cluster_of(first))
+    groups = pd.DataFrame({c: group_names(found.frame[c]) for c in d.sensitive or []}, index=range(len(texts)))
     free = read_unlabelled(recipe.text.unlabelled, d) if recipe.text.unlabelled else []
     more = {'texts without labels': f'{len(free):,} in {os.path.basename(recipe.text.unlabelled)}'} if free else {}
-    cluster, target, split, ids, texts = frame[d.group] if d.group else None, part(found.target), pick(found.split) if found.split else None, pick(found.ids), pick(texts)
-    return Reading(pd.DataFrame({'text': pd.Series(texts, dtype=object)}), target, groups, pd.Series(split, dtype=object) if split else None, ids, cluster, [*found.notes, *notes],
-        _sha(ids, texts, target, split, groups, None if cluster is None else cluster.tolist()), {**found.found, **_about(texts, pick(found.raw)), **more}, defaults,
-        beside=hashlib.sha256('\n'.join(free).encode()).hexdigest() if free else '')
+    cluster = cluster_of(found)
+    return Reading(frame(texts), found.target, groups, pd.Series(found.split, dtype=object) if found.split else None, found.ids, cluster, [*found.notes, *notes, *said],
+        _sha(found.ids, texts, found.target, found.split, groups, None if cluster is None else cluster.tolist()), {**found.found, **_about(texts, found.raw), **more}, defaults,
+        before, beside=hashlib.sha256('\n'.join(free).encode()).hexdigest() if free else '')
 
 # %% ../../nbs/text/13_read.ipynb #40cc40c3
 def read_unlabelled(

@@ -50,7 +50,7 @@ class VisionModality:
     "The `Modality` of pictures: a frame with a column `path`, a `PicturePrep`, a network with `features` and `head`."
     name = 'vision'
     any_task = True # a source's features serve every task
-    item = 'picture' # what people call a row
+    item,chosen = 'picture',True # what people call a row; choices about single ones are read
     embedded = list(EMBEDDED)
 
     def read(self, recipe): return read(recipe)

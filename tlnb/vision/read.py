@@ -20,14 +20,15 @@ import pandas as pd
 # %% ../../nbs/vision/13_read.ipynb #08628888
 from ..assessment import DataWarning, count, some
 from ..bank import key_of
-from ..choices import apply_choices, choices_path, read_choices
 from ..columns import check_names, group_names, names_of, table_notes, typed, typed_frame
 from ..dataset import SIDES, Reading, completed
+from ..decided import decided
 from ..errors import DataError, RecipeError, TlnbError, nearest
-from ..folders import TABLES, beside, denied, is_hidden, labelled, no_columns, plainly, walk
+from ..files import plainly
+from ..folders import TABLES, beside, denied, is_hidden, labelled, no_columns, walk
 from ..store import cache_folder, disk_errors
 from ..tables import read_table
-from ..target import condition, guess_task, names_in, separator_of
+from ..target import condition
 from .looks import looks
 from ..zips import is_zip, unpack
 
@@ -202,31 +203,11 @@ def _find(recipe)->tuple[Items, object, dict]:
 
 # %% ../../nbs/vision/13_read.ipynb #d9cdc54f
 def _decided(items, recipe)->tuple[Items, list]:
-    "The items as choices leave them, and a note about choices that concern none"
+    "The items as choices leave them, and notes about choices"
     d = recipe.data
-    if d.path in EMBEDDED and not d.choices: return items, []
-    path = choices_path(d.path, d.choices)
-    if not path.is_file():
-        if d.choices: raise RecipeError('no such file', f'data.choices = {d.choices!r}', 'leave it empty: then choices.csv beside the data is used where it is there')
-        return items, []
-    done = apply_choices(read_choices(path), items.names, items.labels)
-    items = replace(items, found=dict(items.found))
-    if not done.kept: raise DataError('no picture is left', f'{path} takes out every one', 'mend that file')
-    fresh = _fresh(items, done, d)
-    items.labels, items.found['choices'] = done.labels, f'{done} ({path.name})'
-    notes = [DataWarning('class_too_small', f'{count(len(fresh), "class")} that only {path.name} names', len(fresh), some(f'{plainly(k)!r}: {count(n, "picture")}' for k,n in fresh.items()),
-        f'nothing needs to be done where that is meant; a slip of the pen is mended in {path.name}')] if fresh else []
-    notes += [DataWarning('unreadable_file', f'{count(len(done.unknown), "choice")} about pictures that are not there: passed over', len(done.unknown),
-        some(map(plainly, done.unknown)), f'nothing needs to be done, or take these rows out of {path.name}')] if done.unknown else []
-    return _part(items, done.kept), notes
-
-def _fresh(items, done, d)->dict:
-    "Classes that come from choices alone, and how many pictures have each"
-    between = separator_of(d)
-    known = {n for o in items.labels for n in names_in(o or '', between or '\0')}
-    now = Counter(n for i in done.kept for n in names_in(done.labels[i] or '', between or '\0'))
-    if d.task == 'regression' or d.positive or not between and guess_task(_labels(items, d)) == 'regression': return {}
-    return {k: n for k,n in now.items() if k not in known}
+    done, said, notes = decided(d, items.names, items.labels, 'picture', lambda o: _labels(replace(items, labels=o), d), d.path in EMBEDDED)
+    if done is None: return items, []
+    return _part(replace(items, labels=done.labels, found=dict(items.found, choices=said)), done.kept), notes
 
 def _part(items, at)->Items:
     "Some of the items"
