@@ -121,3 +121,43 @@ def test_augmentation():
     share = lambda rows: (lambda has: (y[rows][has] == 0).mean())(text.iloc[rows].str.contains('turkish', case=False).to_numpy())
     assert share(ds.train) == 1 and share(m.rows(ds.train)) < .8
     with pytest.raises(RecipeError, match='terms'): strengths(load(Recipe.for_tabular(data='loans', bias_mitigation='counterfactual')))
+
+@pytest.fixture
+def panel():
+    "Of two classes and no column of groups"
+    from tlnb.bias_panel import BiasPanel
+    texts,y = texts_of(240)
+    run = a_run(biased, texts, y)
+    run.stopped = False
+    return BiasPanel(run, check_bias(run))
+
+def test_the_panel_shows_terms_and_leads_to_their_texts(panel):
+    a, = panel.data['attributes']
+    assert a['name'] == 'terms (person)' and a['groups'][0]['group'] == 'deaf' and {o['group'] for o in a['groups']} == set(TERMS) and a['thresholds'] == []
+    texts,ids = panel.run.dataset.frame.text,[str(o) for o in panel.run.dataset.ids]
+    for gap in a['gaps']:
+        rate, = gap['rates']
+        items = {o['term']: o for o in panel.report.info['terms']['items'] if o['metric'] == rate['rate']}
+        assert gap['question'] and gap['formula'] and rate['values'] == [[items[o['group']]['value'], *items[o['group']]['interval']] for o in a['groups']] and 'fail' in rate['notes'][0] and all(rate['counts'])
+    for g in a['groups']:
+        panel.hear(dict(do='rows', attribute=a['name'], group=g['group'], kind='term', page=0))
+        mine = texts.str.contains(g['group'], case=False)
+        assert panel.found['total'] == min(mine.sum(), 50) == g['n'] and len(panel.found['items']) == 10 and all(mine.iloc[ids.index(o['id'])] for o in panel.found['items'])
+    panel.hear(dict(do='rows', attribute=a['name'], group='nobody', kind='term'))
+    assert panel.status.startswith('Not possible')
+
+def test_texts_that_a_term_moves_most_come_first():
+    texts,y = texts_of(240)
+    run = a_run(lambda t: np.clip(.3 + .4*(t.str.contains('deaf') & t.str.contains('Praise')), 0, 1), texts, y)
+    said = find_swaps(run).info['examples']['deaf']
+    praise = ['Praise' in texts[int(o)] for o in said]
+    assert praise == sorted(praise, reverse=True) and 0 < sum(praise) < len(praise)
+
+def test_another_list_is_another_check(panel, tmp_path):
+    "What is on disk is shown only where the recipe asks for the same"
+    from tlnb.bias_panel import _fits
+    info,run = panel.report.info,panel.run
+    assert _fits(info, run, [])
+    for change in (dict(bias_terms=str(tmp_path)), dict(bias_terms='none'), dict(bias_limit=.3), dict(bias_mitigation='counterfactual')):
+        r = Recipe.for_text(data='x.csv', target='y', text='text', **change).resolve()
+        assert not _fits(info, NS(recipe=r, best=run.best, dataset=run.dataset), []), change

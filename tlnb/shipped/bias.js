@@ -107,29 +107,30 @@ class Bias extends View {
   plot(rate, swept) {
     const a = this.attribute, number = this.data.number, now = rate.values;
     const values = swept ? now.map((o, i) => (o === null || a.swept[i] < 0 ? null : swept.rates[rate.rate][a.swept[i]])) : now;
-    const whole = !number && rate.rate !== 'calibration', all = [...now, ...values].filter(Boolean).flat();
+    const signed = rate.signed, whole = !number && !signed && rate.rate !== 'calibration', all = [...now, ...values].filter(Boolean).flat();
     if (!all.length) return tag('p', {}, 'Nothing to show: no group has a row for it.');
     const x = axis(all, whole), digits = number ? 3 : Math.max(0, -Math.floor(Math.log10(x.step)) - 2);
-    const say = v => (number ? String(Number(v.toPrecision(4))) : percent(v)), tick = v => (number ? String(Number(v.toPrecision(3))) : percent(v, digits));
+    const plus = v => `${v > 0 ? '+' : ''}${(100*v).toFixed(1)}`;
+    const say = v => (signed ? plus(v) : number ? String(Number(v.toPrecision(4))) : percent(v)), tick = v => (signed ? (100*v).toFixed(0) : number ? String(Number(v.toPrecision(3))) : percent(v, digits));
     const lowest = Math.min(...values.filter((o, i) => o && rate.counts[i]).map(o => o[0]));
-    const band = whole && Number.isFinite(lowest) ? [x.at(lowest), x.at(lowest + this.gap.limit)] : null;
+    const band = signed ? [x.at(-this.gap.limit), x.at(this.gap.limit)] : whole && Number.isFinite(lowest) ? [x.at(lowest), x.at(lowest + this.gap.limit)] : null;
     const strip = (v, old, few) => tag('div', { class: 'tlnb-strip', 'aria-hidden': 'true' }, ...x.ticks.map(t => tag('i', { class: 'tlnb-tick', style: `left:${x.at(t)}` })),
       band ? tag('i', { class: 'tlnb-band', style: `left:${band[0]};width:calc(${band[1]} - ${band[0]})` }) : null,
       swept && old ? tag('i', { class: 'tlnb-old', style: `left:${x.at(old[0])}` }) : null,
       v ? tag('i', { class: `tlnb-span${few ? ' tlnb-few' : ''}`, style: `left:${x.at(v[1])};width:calc(${x.at(v[2])} - ${x.at(v[1])})` }) : null,
       v ? tag('i', { class: `tlnb-dot${few ? ' tlnb-few' : ''}`, style: `left:${x.at(v[0])}` }) : null);
     const rows = a.groups.map((g, i) => {
-      const v = values[i], notes = [g.small ? 'few rows: decides nothing' : '', g.pooled ? 'small groups together' : '', !g.small && !rate.counts[i] ? 'too few rows for this: decides nothing' : ''].filter(Boolean).join(', ');
+      const v = values[i], notes = [g.small ? 'few rows: decides nothing' : '', g.pooled ? 'small groups together' : '', !g.small && !rate.counts[i] ? 'too few rows for this: decides nothing' : '', rate.notes?.[i] ?? ''].filter(Boolean).join(', ');
       return tag('tr', { class: g.small ? 'tlnb-small' : null }, tag('th', { scope: 'row' }, bdi(g.group), tag('span', { class: 'tlnb-help' }, ` n = ${g.n.toLocaleString('en')}${notes ? `; ${notes}` : ''}`)),
         tag('td', { class: 'tlnb-plot' }, strip(v, now[i], !rate.counts[i])), tag('td', { class: 'number' }, v ? say(v[0]) : '–'),
         tag('td', { class: 'number tlnb-help' }, v ? `${say(v[1])} to ${say(v[2])}` : swept && now[i] ? 'in the pool' : 'no row for it'),
-        tag('td', {}, tag('button', { type: 'button', class: 'tlnb-button', 'aria-label': `Rows of ${g.group}`, onclick: () => this.ask_rows(g.group) }, 'Rows')));
+        tag('td', {}, signed && !g.n ? '' : tag('button', { type: 'button', class: 'tlnb-button', 'aria-label': `Rows of ${g.group}`, onclick: () => this.ask_rows(g.group) }, 'Rows')));
     });
     const scale = tag('tr', { 'aria-hidden': 'true' }, tag('td', {}), tag('td', { class: 'tlnb-plot' }, tag('div', { class: 'tlnb-scale' }, ...x.ticks.map(t => tag('span', { style: `left:${x.at(t)}` }, tick(t))))), tag('td', {}), tag('td', {}), tag('td', {}));
-    const legend = ['● value and its 95 % interval', ...(rate.counts.includes(false) ? ['○ too few rows to decide'] : []), ...(swept ? ['| as it is now'] : []), ...(band ? [`▨ within the limit of the lowest group`] : [])].join('   ');
+    const legend = ['● value and its 95 % interval', ...(rate.counts.includes(false) ? ['○ too few rows to decide'] : []), ...(swept ? ['| as it is now'] : []), ...(band ? [signed ? '▨ within the limit' : '▨ within the limit of the lowest group'] : [])].join('   ');
     return tag('div', { class: 'tlnb tlnb-groups' }, tag('div', { class: 'scroll' }, tag('table', {},
       tag('caption', {}, rate.words, swept ? tag('span', { class: 'tlnb-target' }, `if the threshold were ${swept.threshold}`) : null),
-      tag('thead', {}, tag('tr', {}, ...['group', '', 'value', '95 % interval', ''].map((t, i) => (t ? tag('th', { scope: 'col', class: i > 1 ? 'number' : null }, t) : tag('td', {}))))),
+      tag('thead', {}, tag('tr', {}, ...[signed ? 'word' : 'group', '', signed ? 'points' : 'value', '95 % interval', ''].map((t, i) => (t ? tag('th', { scope: 'col', class: i > 1 ? 'number' : null }, t) : tag('td', {}))))),
       tag('tbody', {}, ...rows, scale))), tag('p', { class: 'tlnb-help' }, legend));
   }
 
