@@ -67,6 +67,13 @@ def test_lists_of_ones_own(tmp_path):
     ('Deaf people', 'deaf', 'blind', 'Blind people'), ('hard of hearing', 'hard of hearing', 'deaf', 'deaf'), ('deafening', 'deaf', 'blind', 'deafening'), ('Is a deaf cat Deaf?', 'deaf', 'Irish', 'Is an Irish cat Irish?')])
 def test_swap(text, old, new, right): assert swap(text, old, new) == right
 
+def test_two_sets_in_one_text_are_drawn_both():
+    from tlnb.mitigation import _drawn
+    found = swaps(pd.DataFrame(dict(text=['My deaf wife.', 'My blind husband.', 'My cat.'])), np.arange(3), NS(bias=NS(terms='auto')))
+    said = list(_drawn(found, 40, np.random.default_rng(0)))
+    assert [sum(row == k for row,_ in said) for k in range(3)] == [40, 40, 0] and {t for _,t in said} <= {f'My {a} {b}.' for a in ('deaf', 'blind') for b in ('wife', 'husband')}
+    assert all({a in t for row,t in said if row == 0} == {True, False} for a in ('deaf', 'wife'))
+
 def test_texts_with_two_terms_of_a_set_are_left_out():
     f = pd.DataFrame(dict(text=['a deaf Jewish man', 'a deaf man', 'a Jewish man', 'deaf, deaf, deaf', 'nobody']))
     found = swaps(f, np.arange(5), NS(bias=NS(terms='auto')))
@@ -108,18 +115,17 @@ def test_check_without_groups():
     assert off.verdict is None and 'terms' not in off.to_dict()
 
 def test_augmentation():
-    "Copies of training rows with other terms, the label kept; never of a row that is not trained on"
+    "Training rows with terms drawn anew, the label kept, every row as often as any other; never a row that is not trained on"
     assert 'counterfactual' in LEARNED
     ds = load(Recipe.for_text(data='tickets_biased', sensitive=[], bias_mitigation='counterfactual'))
     m, = strengths(ds)
-    assert len(m.dataset.frame) > len(ds.frame) + 100 and m.first == len(ds.frame) and set(m.of) <= set(ds.train)
+    assert m.first == len(ds.frame) and set(m.of) <= set(ds.train) and m.draws == 3
     fit = ds.train[::2]
     rows = m.rows(fit)
-    new = rows[rows >= m.first]
-    assert set(rows[rows < m.first]) == set(fit) and set(m.of[new - m.first]) <= set(fit) and (m.dataset.y[new] == ds.y[m.of[new - m.first]]).all()
-    text,y = m.dataset.frame.text, m.dataset.y
-    share = lambda rows: (lambda has: (y[rows][has] == 0).mean())(text.iloc[rows].str.contains('turkish', case=False).to_numpy())
-    assert share(ds.train) == 1 and share(m.rows(ds.train)) < .8
+    whose = np.where(rows < m.first, rows, m.of[np.maximum(rows - m.first, 0)])
+    assert (np.bincount(whose, minlength=m.first)[fit] == 3).all() and len(rows) == 3*len(fit) and set(rows[rows < m.first]).isdisjoint(m.of) and (m.dataset.y[rows] == ds.y[whose]).all()
+    def share(d, rows): return (d.y[rows][d.frame.text.iloc[rows].str.contains('turkish', case=False).to_numpy()] == 0).mean()
+    assert share(ds, ds.train) == 1 and np.mean([share(m.dataset, m.rows(ds.train)) for seed in range(6) for m in strengths(ds, seed)]) < .55
     with pytest.raises(RecipeError, match='terms'): strengths(load(Recipe.for_tabular(data='loans', bias_mitigation='counterfactual')))
 
 @pytest.fixture

@@ -80,7 +80,7 @@ MITIGATIONS = dict(none=('Nothing', 'The model as it was trained.'),
     resampling=('Repeat and leave out rows', 'Rows are repeated or left out instead.'),
     penalty=('Penalise the gap', 'Training is charged for promising groups different probabilities.'),
     drop_proxies=('Leave out stand-ins', 'The sensitive columns, and columns that give them away, are left out.'),
-    counterfactual=('Texts with other words', 'Training texts that mention people once more, with other words for them.'),
+    counterfactual=('Texts with other words', 'In training texts the words for people are drawn anew, so that none of them goes with an answer.'),
     thresholds=('A threshold for each group', 'Each group has its own line between yes and no. Nothing is trained; whoever asks for an answer must say the group. In some places the law forbids it.'))
 
 def cannot(

@@ -101,11 +101,12 @@ class Mitigation:
     dropped:list = field(default_factory=list) # columns that were left out
     of:np.ndarray = None # the row that each added copy was made of
     first:int = 0        # number of the first copy
+    draws:int = 1        # how often each row is there, as itself or as copies
 
     def weights(self, rows): return balance(self.dataset.y[rows], self.group[rows], self.strength)
     def rows(self, rows):
-        "These rows, resampled; or with their copies in which other terms stand"
-        if self.method == 'counterfactual': return np.concatenate([rows, np.flatnonzero(np.isin(self.of, rows)) + self.first])
+        "These rows, resampled; or as often as their copies, which stand for those that have a term"
+        if self.method == 'counterfactual': return np.concatenate([np.repeat(rows[~np.isin(rows, self.of)], self.draws), np.flatnonzero(np.isin(self.of, rows)) + self.first])
         return np.repeat(rows, copies(self.weights(rows), self.seed))
 
     def into(self, learner, fit_rows, valid_rows):
@@ -149,21 +150,28 @@ def strengths(
     return [Mitigation(b.mitigation, s, dataset, group, seed) for s in found]
 
 # %% ../nbs/22_mitigation.ipynb #628719e3
-COPIES = 4 # of each text with a term, at strength 1
+COPIES = 3 # of each text, at strength 1
+
+def _drawn(swaps, draws, rng):
+    "(row, text) of each text that has terms, as often as is asked for, with terms drawn from all of their sets, its own among them"
+    mine = {}
+    for i,row in enumerate(swaps.rows.tolist()): mine.setdefault(row, []).append(i)
+    for row,some in mine.items():
+        terms = [rng.permutation(swaps.terms[swaps.sets[i]]) for i in some]
+        for k in range(draws): yield row, swaps.text(some, [t[k % len(t)] for t in terms])
 
 def _augmented(dataset, found, seed):
-    "Training texts with a term once more, with other terms of its set drawn by the seed: counterfactual augmentation"
+    "Training texts in which terms are drawn anew, so that none goes with a label; those without a term as often, so that every text counts alike"
     import pandas as pd
-    swaps,out = protocol('swaps', dataset.modality)(dataset.frame, dataset.train, dataset.recipe),[]
+    swaps,out,n = protocol('swaps', dataset.modality)(dataset.frame, dataset.train, dataset.recipe),[],len(dataset.frame)
     for s in found:
-        rng,of,parts = np.random.default_rng(seed),[],[]
-        for i in range(len(swaps)):
-            others = [t for t in swaps.terms[swaps.sets[i]] if t != swaps.own[i]]
-            for t in rng.permutation(others)[:max(1, round(s*COPIES))]: of.append(swaps.rows[i]); parts.append(swaps.items([i], t))
-        of,n = np.array(of, int),len(dataset.frame)
-        more = replace(dataset, frame=pd.concat([dataset.frame, *parts], ignore_index=True), y=np.concatenate([dataset.y, dataset.y[of]]), ids=[*dataset.ids, *(f'{dataset.ids[i]}, other term' for i in of)],
-            groups=pd.concat([dataset.groups, dataset.groups.iloc[of]], ignore_index=True), cluster=np.concatenate([dataset.cluster, dataset.cluster[of]]), fingerprint=f'{dataset.fingerprint} other terms {s:g} {seed}')
-        out.append(Mitigation('counterfactual', s, more, groups_of(dataset) if dataset.groups.shape[1] else None, seed, of=of, first=n))
+        draws = max(1, round(s*COPIES)) if len(swaps) else 1
+        made = list(_drawn(swaps, draws, np.random.default_rng(seed)))
+        of = np.array([row for row,_ in made], int)
+        more = replace(dataset, frame=pd.concat([dataset.frame, dataset.frame.iloc[of].assign(text=[text for _,text in made])], ignore_index=True), y=np.concatenate([dataset.y, dataset.y[of]]),
+            ids=[*dataset.ids, *(f'{dataset.ids[i]}, other term' for i in of)], groups=pd.concat([dataset.groups, dataset.groups.iloc[of]], ignore_index=True),
+            cluster=np.concatenate([dataset.cluster, dataset.cluster[of]]), fingerprint=f'{dataset.fingerprint} other terms {s:g} {seed}')
+        out.append(Mitigation('counterfactual', s, more, groups_of(dataset) if dataset.groups.shape[1] else None, seed, of=of, first=n, draws=draws))
     return out
 
 # %% ../nbs/22_mitigation.ipynb #73ff07a9

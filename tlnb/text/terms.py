@@ -61,11 +61,12 @@ class Swaps:
     "Texts of some rows with other terms in place of theirs: `rows`, `sets`, `own` one a text; `terms` by set; `kinds` of terms."
     def __init__(self, rows, sets, own, terms, kinds, frame): self.rows,self.sets,self.own,self.terms,self.kinds,self.frame = np.asarray(rows, int),np.asarray(sets, object),np.asarray(own, object),terms,kinds,frame
     def __len__(self): return len(self.rows)
-    def with_(self, i, term)->str:
-        "The i-th text with this term"
-        text = str(self.frame['text'].iloc[self.rows[i]])
-        return text if term == self.own[i] else swap(text, self.own[i], term)
-    def items(self, at, term)->pd.DataFrame: return pd.DataFrame(dict(text=[self.with_(i, term) for i in at]))
+    def text(self, some, terms)->str:
+        "The text of these positions, all of one row, with a term for each"
+        text = str(self.frame['text'].iloc[self.rows[some[0]]])
+        for i,term in zip(some, terms): text = text if term == self.own[i] else swap(text, self.own[i], term)
+        return text
+    def items(self, at, term)->pd.DataFrame: return pd.DataFrame(dict(text=[self.text([i], [term]) for i in at]))
 
 def swaps(
     frame:pd.DataFrame, # all texts of a dataset: terms that occur in none are not asked about
