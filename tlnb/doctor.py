@@ -136,7 +136,7 @@ def _tell(what, empty):
 
 def _sources():
     from tlnb.source import sources
-    return [dict(name=o.name, modality=o.modality, offline=o.offline, cure=o.cure) for o in sources()]
+    return [dict(name=o.name, modality=o.modality, size_bytes=o.size_bytes, offline=o.offline, cure=o.cure) for o in sources()]
 
 # %% ../nbs/91_doctor.ipynb #85bd103c
 def doctor(
@@ -173,7 +173,8 @@ def _away(sources):
     first = {}
     for o in sources:
         if not o['offline']: first.setdefault(o['modality'], []).append(o)
-    return [('', f'{len(away)} more for {kind} need their weights once (tlnb sources); such as {away[0]["name"]}: {away[0]["cure"]}') for kind,away in first.items()]
+    small = {kind: min(away, key=lambda o: o['size_bytes']) for kind,away in first.items()}
+    return [('', f'{len(away)} more for {kind} need their weights once (tlnb sources); such as {small[kind]["name"]}: {small[kind]["cure"]}') for kind,away in first.items()]
 
 def as_text(
     h:Health, # What `doctor` found

