@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from tlnb.bias import check_bias
-from tlnb.errors import DataError, RecipeError
+from tlnb.errors import DataError, GateError, RecipeError
 from tlnb.recipe import Recipe
 from tlnb.store import run_key
 
@@ -119,8 +119,26 @@ def test_whose_thresholds_is_said(run_of):
     two = replace(run.dataset, groups=run.dataset.groups.assign(street=run.dataset.frame['street'].astype(str)))
     both = type(run)(run.folder, run.recipe, two)
     told = check_bias(both)
-    assert 'those of street have none' in told.info['mitigation']['only'] and 'those of street have none' in told._repr_html_()
+    assert 'those of street have none, nor have groups of several columns' in told.info['mitigation']['only'] and 'those of street have none' in told._repr_html_()
     check_bias(run)
+
+
+def test_who_aims_at_one_gap_is_told_why_another_fails(run_of):
+    "Thresholds reach equal selection rates and fail by equalized odds: the message says what decides, and how that is chosen"
+    from tlnb.bias import BiasReport, aim_words
+    run, report = run_of('thresholds')
+    assert report.info['criteria'] == ['demographic_parity'] and aim_words(report.info) == ''
+    recipe = run.recipe.with_({'bias.criteria': ['demographic_parity', 'equalized_odds'], 'bias.limit': .1, 'bias.strength': 1.})
+    many = check_bias(type(run)(run.folder, recipe, replace(run.dataset, recipe=recipe)))
+    info = many.info
+    check_bias(run)
+    failed = {o['metric'] for o in info['gaps'] if o['verdict'] == 'fail' and o['decides']}
+    assert failed == {'equalized_odds_difference'}, {o['metric']: (o['value'], o['verdict']) for o in info['gaps']}
+    with pytest.raises(GateError) as e: many.gate()
+    assert all(o in str(e.value) for o in ('what decides is demographic parity, equalized odds (bias_criteria)', 'aims at demographic parity', 'bias_criteria=["demographic_parity"]'))
+    assert any(aim_words(info) == o and 'What fails is equalized odds' in o for o in info['notes']) and 'exclude one another' in many._repr_html_()
+    gone = dict(info, mitigation=None)
+    assert aim_words(gone) == '' and 'aims at' not in str(pytest.raises(GateError, BiasReport(gone).gate).value)
 
 
 def test_only_what_is_learned_makes_another_run():

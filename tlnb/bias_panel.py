@@ -13,7 +13,7 @@ from functools import cached_property
 from traitlets import Dict, Unicode, observe
 
 # %% ../nbs/58_bias_panel.ipynb #fab68806
-from .bias import BiasReport, check_bias
+from .bias import BiasReport, aim_words, check_bias
 from .errors import DataError, RecipeError, StoppedError, StoreError, TlnbError
 from .examples import KINDS, examples_of, kind_words, kinds_of
 from .explain import SAYS_NOT, Explainer, draw, sureness
@@ -114,7 +114,7 @@ def gate_words(
     if info['verdict'] != 'fail': return 'The gate is open.'
     if not g['on']: return 'The gate is switched off: nothing is stopped.'
     if g['reason']: return f'The gate was opened by a written reason, which report and card show: “{g["reason"]}”'
-    return 'The gate is closed: bias.gate() stops the notebook and tlnb run exits 1. Lower the gap, or write below why it may ship all the same.'
+    return 'The gate is closed: bias.gate() stops the notebook and tlnb run exits 1. Lower the gap, or write below why it may ship all the same. ' + aim_words(info)
 
 def lead_html(
     info:dict, # `BiasReport.to_dict()`
@@ -145,7 +145,9 @@ def _options(run):
     known = [k for k in MITIGATIONS if k in KEYS['bias.mitigation'].words]
     apply = [k for k in known if k != 'none' and not cannot(k, run.dataset)]
     if not apply: return Html(f'{heading("What can be done")}<p>What is built in does not apply: {to_html(cannot("reweighing", run.dataset))}. More rows of the group that is failed, or other columns, may help.</p>')
-    rows = [[MITIGATIONS[k][0] + (' (as it is now)' if k == now else ''), MITIGATIONS[k][1], button(k)] for k in known]
+    columns = [str(o) for o in run.dataset.groups.columns]
+    here = dict(thresholds=f' Here groups of {columns[0]} alone would have one: not those of {", ".join(columns[1:])}, and not groups of several columns at once.') if len(columns) > 1 else {}
+    rows = [[MITIGATIONS[k][0] + (' (as it is now)' if k == now else ''), MITIGATIONS[k][1] + here.get(k, ''), button(k)] for k in known]
     after = 'Write it to the notebook and run all. What is trained makes another run; its check then tells the gaps without and with it, and the accuracy that it costs.'
     return Html(f'{heading("What can be done")}{table(rows)}<p class="tlnb-help">{after} All of them aim at equal shares told yes; other gaps may grow.</p>')
 

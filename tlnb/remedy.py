@@ -67,5 +67,5 @@ def remedied(
         told = (run.result(arm, seed) or {}).get('mitigation')
         return told and dict(told, before=unmitigated(run, arm, seed).argmax(1), after=after.argmax(1), chosen_on='the inner split')
     t,others = thresholds_of(run),[str(c) for c in ds.groups.columns[1:]]
-    only = f'Groups of {t["attribute"]} have a threshold of their own; those of {", ".join(others)} have none, and no gap between them was aimed at.' if others else ''
+    only = f'Groups of {t["attribute"]} have a threshold of their own; those of {", ".join(others)} have none, nor have groups of several columns at once: no gap between them was aimed at.' if others else ''
     return dict(method=method, strength=t.pop('strength'), inner_gap=t.pop('inner_gap'), thresholds=t, before=after.argmax(1), after=judged_by(run, t), chosen_on='the inner split', **({'only': only} if only else {}))
