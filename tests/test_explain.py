@@ -374,6 +374,54 @@ def test_any_learner_for_pictures(tmp_path):
     assert check_bias(run, by='machine').to_dict()['groups']
 
 
+@pytest.fixture(scope='module')
+def sorter():
+    "fastai's own classifier of texts (AWD-LSTM), trained on a word that tells the class"
+    import torch
+    from fastai.text.all import AWD_LSTM, TextDataLoaders, WordTokenizer, awd_lstm_clas_config, text_classifier_learner
+    rng = np.random.default_rng(0)
+    words = 'the bike lamp is here and I ride it to work on Monday with my friend'.split()
+    frame = pd.DataFrame(dict(text=[' '.join([*rng.choice(words, 6 + i % 5), 'BROKEN!!!!' if i % 2 else 'invoice?', *rng.choice(words, 4)]) for i in range(160)], queue=['bill', 'fault']*80, last=np.arange(160) >= 120))
+    torch.manual_seed(0)
+    dls = TextDataLoaders.from_df(frame, text_col='text', label_col='queue', valid_col='last', bs=16, seq_len=72, num_workers=0, tok_tfm=WordTokenizer())
+    learn = text_classifier_learner(dls, AWD_LSTM, pretrained=False, config=dict(awd_lstm_clas_config, emb_sz=24, n_hid=32, n_layers=2), drop_mult=.1)
+    with learn.no_bar(), learn.no_logging(): learn.fit(6, 2e-2)
+    return learn, frame[120:].reset_index(drop=True)
+
+
+def test_any_learner_for_texts(sorter, tmp_path):
+    import torch
+    from tlnb import Run
+    learn,frame = sorter
+    learn.model.train()
+    before,random_before = fingerprint(learn),generators()
+    run = Run.from_learner(learn, frame.text, labels=frame.queue, folder=tmp_path/'run', explain_evaluations=120)
+    d = explain(run, items=[1, 3, 0]).to_dict()
+    assert generators() == random_before and fingerprint(learn) == before
+    assert d['residual_max'] < 1e-5 and d['parity'] < 1e-5 and d['runtime'] == 'torch'
+    assert all({t['feature'] for t in i['top'][:2]} == {'BROKEN', '!!!!'} for i in d['items'][:2]) # the other class is what is left
+    assert {g['feature'] for g in d['global'][:2]} == {'broken', '!!!!'}
+    with learn.no_bar(), learn.no_logging(): right = learn.get_preds(dl=learn.dls.test_dl(list(frame.text)))[0].numpy()
+    assert np.abs(run.predictions()['judged'] - right).max() < 1e-5 and (right.argmax(1) == run.dataset.y).mean() > .9
+    with learn.no_bar(), learn.no_logging(): learn.fit(1) # and it trains on
+    whole = explain(run, items=[0], parts='sentences', stand_in='mask').to_dict()
+    assert 'xxunk' in whole['background'] and len(whole['items'][0]['features']) < len(d['items'][0]['features'])
+
+
+def test_a_learner_for_texts_has_texts_of_its_own(sorter, tmp_path):
+    "Its validation set, out of tokens; and what cannot be explained is a line"
+    from tlnb import Run
+    from tlnb.foreign import from_learner
+    learn,frame = sorter
+    run = Run.from_learner(learn, folder=tmp_path/'run')
+    with learn.no_bar(), learn.no_logging(): right = learn.get_preds()[0].numpy()
+    assert np.abs(np.sort(run.predictions()['judged'][:, 0]) - np.sort(right[:, 0])).max() < 1e-4 and (run.predictions()['judged'].argmax(1) == run.dataset.y).mean() > .9
+    for items,said in ((pd.DataFrame(dict(a=['x'], b=['y'])), 'a column is missing'), ([3], 'not a text')):
+        with pytest.raises(DataError, match=said): from_learner(learn, items, folder=tmp_path/'other')
+    class LMDataLoader: pass
+    with pytest.raises(DataError, match='a language model'): from_learner(NS(dls=NS(train_ds=learn.dls.train_ds, train=LMDataLoader()), model=learn.model), folder=tmp_path/'other')
+
+
 def test_the_bench_says_what_it_missed(tmp_path):
     "Its models are made, its truth is the rule's own, and an aim that is not reached is named"
     import importlib.util

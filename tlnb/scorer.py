@@ -34,7 +34,8 @@ class Scorer:
         self.conv = any(p.ndim == 4 for p in self.model.parameters())
         if self.conv: self._channels_last()
         self.batch = 16384 if not self.conv else max(8, min(256, 2**22//max(1, self.prep.size**2)//4))
-        if runtime == 'onnx' or runtime == 'auto' and device == 'cpu': self._try_onnx(told, planned, runtime == 'onnx')
+        if 'torch' in told: self.why = f'not ONNX Runtime: {told["torch"]}'
+        elif runtime == 'onnx' or runtime == 'auto' and device == 'cpu': self._try_onnx(told, planned, runtime == 'onnx')
 
     def _channels_last(self):
         import torch

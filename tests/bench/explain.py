@@ -10,12 +10,14 @@ warnings.filterwarnings('ignore')
 import numpy as np
 import pandas as pd
 
+CAUSE,CUE = 2,1.5 # how strong the plants are: at 1 another column counts more in a quarter of the loans by the rule itself, and many a ticket says what it is about without the name
+
 AIMS = dict(first=.95, twin=.05, falls=.10, tabular=.99, vision=.90, text=.90, additivity=1e-5, speed_tabular=200, speed_vision=6, speed_text=3)
 
 
 # ---- models that depend on a plant, and their twins that never saw it
 
-def loans_run(work, cause=True, n_train=6000, epochs=12):
+def loans_run(work, cause=CAUSE, n_train=6000, epochs=12):
     "A network on loans with or without the planted cause"
     from tlnb import Recipe, adapt, load
     from tlnb.tabular.loans import make_loans
@@ -36,9 +38,12 @@ def parts_run(work, shortcut=True, n_train=600, n_judged=300, epochs=20):
 
 def accuracy(run, frame, y): return float((run.fitted().score(frame).argmax(1) == y).mean())
 
-LEAD = 1.25 # the rule itself has the plant first in about 80 of 100 items that contain it, in some of them by a hair
+def explained(run, items, **how):
+    "These items, without the general view"
+    from tlnb.explain import Explainer
+    return Explainer(run, **how)(items, general=False).to_dict()
 
-def true_lead(ds, rows):
+def true_lead(ds, rows, cause=CAUSE):
     "By how much, in each row, the planted cause leads the next column by the rule that drew the data, known exactly: ratio of Shapley values"
     from tlnb.game import Game, RawBoard, untouched
     from tlnb.shapley import permutation
@@ -46,7 +51,7 @@ def true_lead(ds, rows):
     from tlnb.tabular.masker import TabularMasker
     middle = ds.frame.iloc[ds.train].median(numeric_only=True)
     def whole(frame): return frame.fillna(middle).fillna({'seasonal': 'no'}).fillna('') # where a cell is missing the rule knows more than the table
-    def risk(frame): return 1/(1 + np.exp(-np.nan_to_num(_logit(frame, SLOPES + SHIFT, True, True))))[:, None]
+    def risk(frame): return 1/(1 + np.exp(-np.nan_to_num(_logit(frame, SLOPES + SHIFT, cause, True))))[:, None]
     board = RawBoard(TabularMasker(), list(rows), whole(rows), whole(TabularMasker().background(ds, 50, 0)))
     board.batch = 200_000
     with untouched(): values = permutation(Game(risk, board, np.zeros(len(rows), int)), rows.shape[1], 150).values
@@ -54,24 +59,20 @@ def true_lead(ds, rows):
     return size[:, at]/np.maximum(np.delete(size, at, 1).max(1), 1e-12)
 
 def truth_tabular(work, n):
-    "The planted cause: first in the items in which it leads the next column by `LEAD` by the rule itself (told too: in all that contain it); accuracy where the column is drawn from rows without it"
-    from tlnb import explain
-    out,runs = {},{k: loans_run(work, k) for k in (True, False)}
-    ds = runs[True].dataset
+    "The planted cause: first in the items that contain it; how often it is by the rule itself, at this strength and at the usual one; accuracy where the column is drawn from rows without it"
+    out,runs = {},{k: loans_run(work, k) for k in (CAUSE, 0)}
+    ds = runs[CAUSE].dataset
     rows,y = ds.frame.iloc[ds.judged].reset_index(drop=True),ds.y[ds.judged]
     has = (rows.channel == 'broker').to_numpy()
     without = rows.assign(channel=np.where(has, 'branch', rows.channel))
-    out['falls'] = accuracy(runs[True], rows[has], y[has]) - accuracy(runs[True], without[has], y[has])
-    at = np.flatnonzero(has)[:2*n]
-    lead = true_lead(ds, rows.iloc[at].reset_index(drop=True))
-    really = lead >= LEAD
+    out['falls'] = accuracy(runs[CAUSE], rows[has], y[has]) - accuracy(runs[CAUSE], without[has], y[has])
+    at = np.flatnonzero(has)[:n]
     for k,run in runs.items():
-        items = [int(i) for i in run.dataset.judged[at]]
-        d = explain(run, items=items).to_dict()
+        d = explained(run, [int(i) for i in run.dataset.judged[at]])
         first = np.array([i['top'][0]['feature'] == 'channel' for i in d['items']])
         if not k: out['twin'] = float(first.mean())
-        else: out.update(first=float(first[really].mean()), first_of_all=float(first.mean()), first_by_the_rule=float((lead > 1).mean()), first_where_the_rule_is=float(first[lead > 1].mean()), items=int(really.sum()), additivity=d['residual_max'],
-            agreement=d['agreement'], agreement_min=d['agreement_min'], stability=d['stability'])
+        else: out.update(first=float(first.mean()), items=len(at), **{f'first_by_the_rule_{o}': float((true_lead(ds, rows.iloc[at].reset_index(drop=True), o) > 1).mean()) for o in (CAUSE, 1)},
+            additivity=d['residual_max'], agreement=d['agreement'], agreement_min=d['agreement_min'], stability=d['stability'])
     return out
 
 def in_corner(item):
@@ -87,7 +88,6 @@ def in_corner(item):
 
 def truth_vision(work, n, **how):
     "The same of chalk in the corner"
-    from tlnb import explain
     runs = {k: parts_run(work, k) for k in (True, False)}
     on,off = (r.dataset for r in runs.values())
     at = on.judged
@@ -96,13 +96,13 @@ def truth_vision(work, n, **how):
     out = dict(falls=accuracy(runs[True], on.frame.iloc[at[has]], on.y[at[has]]) - accuracy(runs[True], off.frame.iloc[at[has]], on.y[at[has]]))
     for k,run in runs.items():
         items = [int(i) for i in at[has]][:n]
-        d = explain(run, items=items, **how).to_dict()
+        d = explained(run, items, **how)
         out['first' if k else 'twin'] = float(np.mean([in_corner(i) for i in d['items']]))
         if k: out.update(items=len(items), additivity=d['residual_max'], stability=d['stability'])
     return out
 
 
-def tickets_run(work, cue=True, n_train=600, n_judged=300):
+def tickets_run(work, cue=CUE, n_train=600, n_judged=300):
     "A network of its own on tickets with the names of those who forwarded them, or on the same tickets without"
     from tlnb import Recipe, adapt, load
     from tlnb.text.tickets import make_tickets
@@ -113,21 +113,19 @@ def tickets_run(work, cue=True, n_train=600, n_judged=300):
 
 def truth_text(work, n):
     "The same of the name beneath a ticket, in the items that are sorted by it rightly; where the model never saw names, in the same texts"
-    from tlnb import explain
     from tlnb.text.tickets import CUES
-    runs = {k: tickets_run(work, k) for k in (True, False)}
-    ds,out = runs[True].dataset,{}
+    runs = {k: tickets_run(work, k) for k in (CUE, 0)}
+    ds,out = runs[CUE].dataset,{}
     rows,y = ds.frame.iloc[ds.judged].reset_index(drop=True),ds.y[ds.judged]
     has = np.array([o.endswith(f'(fwd {CUES[ds.classes[c]]})') for o,c in zip(rows.text, y)])
     bare = rows.assign(text=rows.text.str.replace(r' \(fwd \w+\)$', '', regex=True))
-    out['falls'] = accuracy(runs[True], rows[has], y[has]) - accuracy(runs[True], bare[has], y[has])
-    right = runs[True].fitted().score(rows).argmax(1) == y
+    out['falls'] = accuracy(runs[CUE], rows[has], y[has]) - accuracy(runs[CUE], bare[has], y[has])
+    right = runs[CUE].fitted().score(rows).argmax(1) == y
     at = np.flatnonzero(has & right)[:n]
     for k,run in runs.items():
-        d = explain(run, items=rows.iloc[at]).to_dict()
-        first = [i['top'][0]['feature'] in CUES.values() for i in d['items']]
-        out['first' if k else 'twin'] = float(np.mean(first))
-        if k: out.update(items=len(first), first_or_beside=float(np.mean([bool({'fwd', *CUES.values()} & {i['top'][0]['feature']}) for i in d['items']])), additivity=d['residual_max'], stability=d['stability'])
+        d = explained(run, rows.iloc[at])
+        out['first' if k else 'twin'] = float(np.mean([i['top'][0]['feature'] in CUES.values() for i in d['items']]))
+        if k: out.update(items=len(at), additivity=d['residual_max'], stability=d['stability'])
     return out
 
 # ---- the same as shap's own, called on fastai's own functions as its users write it
@@ -226,34 +224,64 @@ def pictures(work, n=3, evaluations=200):
     return dict(vision=float(np.mean([np.corrcoef(a, b)[0, 1] for a,b in zip(own, right)])), seconds=seconds, shap_seconds=took, speed_vision=took/seconds, evaluations=evaluations,
         additivity=float(max(abs(p[i, c] - o.base[0] - o.values[0].sum()) for i,(o,c) in enumerate(zip(found, p.argmax(1))))), runtime=subject.scorer.runtime, why=subject.scorer.why)
 
-def texts(work, n=6, evaluations=600):
-    "The same of a text: shap's partition explainer with shap's own masker of words, called on one text after another as fastai's `predict` is"
+def fastai_texts(full=False):
+    "A learner of fastai's own on tickets, smaller than its usual one so that it learns here; or its usual one, untrained"
+    import torch
+    from fastai.text.all import AWD_LSTM, TextDataLoaders, awd_lstm_clas_config, text_classifier_learner
+    from tlnb.text.tickets import TARGET, make_tickets
+    df = make_tickets(n_train=600, n_judged=100, cue=CUE)
+    torch.manual_seed(0)
+    dls = TextDataLoaders.from_df(df.assign(last=df.split == 'test'), text_col='text', label_col=TARGET, valid_col='last', bs=16, num_workers=0)
+    config = awd_lstm_clas_config if full else dict(awd_lstm_clas_config, emb_sz=100, n_hid=150, n_layers=2)
+    learn = text_classifier_learner(dls, AWD_LSTM, pretrained=False, config=dict(config), drop_mult=.2)
+    with learn.no_bar(), learn.no_logging():
+        if not full: learn.fit_one_cycle(8, 1e-2)
+    return learn, df[600:].reset_index(drop=True)
+
+def text_by_shap(f, texts, outputs, evaluations):
+    "shap's partition explainer with shap's own masker of texts, on one text after another: values of each"
     import shap
-    from tlnb.methods import play
-    from tlnb.subject import Subject
     from tlnb.text.masker import words
-    run = tickets_run(work)
-    fitted,subject = run.fitted(),Subject(run, planned=n*evaluations)
-    rows = run.dataset.frame.iloc[run.dataset.judged]
-    rows = rows[rows.text.map(lambda o: len(words(o)) <= 50)][:n].reset_index(drop=True) # of a longer one words are taken together
-    p = fitted.score(rows)
-    play(subject, rows[:1], p.argmax(1)[:1, None], 'owen', 20, 0)
-    start = time.perf_counter()
-    found = play(subject, rows, p.argmax(1)[:, None], 'owen', evaluations, 0)
-    seconds = time.perf_counter() - start
     def cut(s, return_offsets_mapping=True): # shap's masker takes any function that cuts like a tokenizer
         spans = words(s)
         return dict(input_ids=[s[a:b] for a,b in spans], offset_mapping=spans)
-    masker = shap.maskers.Text(cut, mask_token='…', collapse_mask_token=False)
-    right,took = [],0.
-    for text,c in zip(rows.text, p.argmax(1)):
-        def predict(shown): return np.array([fitted.score(pd.DataFrame(dict(text=[str(o).replace('…', ' ')])))[0, c] for o in shown])
+    masker,out = shap.maskers.Text(cut, mask_token='…', collapse_mask_token=False),[]
+    for text,c in zip(texts, outputs):
+        def shown(masked): return f([str(o).replace('…', ' ') for o in masked])[:, c]
+        out.append(shap.PartitionExplainer(shown, masker)([text], max_evals=evaluations, silent=True).values[0].ravel())
+    return out
+
+def texts(work, n=3, evaluations=600):
+    "The same of a text: shap on fastai's `predict`, and on its `get_preds`; of fastai's usual network, untrained, the speed alone"
+    from tlnb import Run
+    from tlnb.methods import play
+    from tlnb.subject import Subject
+    from tlnb.text.masker import words
+    def timed(learn, texts, evaluations):
+        run = Run.from_learner(learn, texts, folder=Path(work)/f'learner-texts-{len(texts)}')
+        subject,rows = Subject(run, planned=len(texts)*evaluations),run.dataset.frame
+        p = run.predictions()['judged']
+        c = p.argmax(1)
+        play(subject, rows[:1], c[:1, None], 'owen', 20, 0) # shap is imported
         start = time.perf_counter()
-        right.append(shap.PartitionExplainer(predict, masker)([text], max_evals=evaluations, silent=True).values[0].ravel())
-        took += time.perf_counter() - start
-    own = [o.values[0] for o in found]
-    return dict(text=float(np.mean([np.corrcoef(a, b)[0, 1] for a,b in zip(own, right)])), seconds=seconds, shap_seconds=took, speed_text=took/seconds, evaluations=evaluations,
-        additivity=float(max(abs(p[i, c] - o.base[0] - o.values[0].sum()) for i,(o,c) in enumerate(zip(found, p.argmax(1))))), runtime=subject.scorer.runtime, why=subject.scorer.why)
+        found = play(subject, rows, c[:, None], 'owen', evaluations, 0)
+        took = dict(ours=time.perf_counter() - start)
+        def predict(shown): return np.array([learn.predict(o)[2].numpy() for o in shown])
+        def get_preds(shown): return learn.get_preds(dl=learn.dls.test_dl(shown))[0].numpy()
+        with learn.no_bar(), learn.no_logging():
+            for f in (predict, get_preds):
+                start = time.perf_counter()
+                right = text_by_shap(f, texts, c, evaluations)
+                took[f.__name__] = time.perf_counter() - start
+        off = max(abs(p[i, k] - o.base[0] - o.values[0].sum()) for i,(o,k) in enumerate(zip(found, c)))
+        return took, float(np.mean([np.corrcoef(o.values[0], r)[0, 1] for o,r in zip(found, right)])), float(off)
+    learn,frame = fastai_texts()
+    with learn.no_bar(), learn.no_logging(): sorted_right = float((learn.get_preds()[0].argmax(1) == learn.get_preds()[1]).float().mean())
+    some = [o for o in frame.text if len(words(o)) <= 50][:n] # of a longer one words are taken together
+    took,alike,off = timed(learn, some, evaluations)
+    full,*_ = timed(fastai_texts(True)[0], some[:1], evaluations//6)
+    return dict(text=alike, evaluations=evaluations, seconds=took['ours'], predict_seconds=took['predict'], get_preds_seconds=took['get_preds'], speed_text=took['predict']/took['ours'], speed_text_get_preds=took['get_preds']/took['ours'],
+        speed_text_usual_network=full['predict']/full['ours'], speed_text_usual_network_get_preds=full['get_preds']/full['ours'], additivity=off, accuracy=sorted_right)
 
 def memory(work, n=20):
     "Megabytes at the peak of the game's own arrays for twenty items, which fill a batch, and for a hundred: bounded by the batch"
