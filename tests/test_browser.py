@@ -863,3 +863,47 @@ def test_bias_panel(page, finished):
     held = read_cell(page.recipe())
     assert held['bias.mitigation'] == 'reweighing' and held['bias.reason'] == 'agreed with the works council' and 'calibration' in held['bias.criteria']
     assert not violations(page, '.tlnb-panel[role=region]') and not [o for o in page.errors if 'TypeError' in o or 'Bias' in o], page.errors
+
+@AT_ROOT
+def test_bias_panel_of_terms(page, finished):
+    "From a word for somebody to the rows that have it, and why, by keys alone"
+    home = finished[0]
+    made = """info = check_bias(run).info
+ids = [str(run.dataset.ids[r]) for r in run.dataset.judged[:12]]
+item = lambda term, metric, v: dict(set='person', kind='origin', term=term, metric=metric, value=v, interval=[v - .05, v + .05], n=80, flips=.1, p=.5, p_corrected=.5, verdict='fail' if v > .2 else 'pass', **{'class': 'yes'})
+items = [item(t, m, v) for m in ('term_shift', 'term_false_positive_rate') for t,v in (('deaf', .3), ('blind', -.04), ('Polish', 0.))]
+gap = lambda m: dict(attribute='terms (person)', metric=f'{m}_difference', rate=m, value=.3, interval=[.25, .35], limit=.1, p=.5, p_corrected=.5, ratio=None, ratio_interval=None, value_all_groups=.3, small_groups='', lowest='most other terms', highest='deaf', verdict='fail', reason='x', decides=True)
+terms = dict(limit=.1, list='auto', sets=[dict(set='person', n=80, terms=3)], items=items, flips=.1, examples=dict(deaf=ids))
+from tlnb.bias import BiasReport
+from tlnb.bias_panel import BiasPanel
+BiasPanel(run, BiasReport(dict(info, gaps=[*info['gaps'], gap('term_shift'), gap('term_false_positive_rate')], terms=terms), run.folder.path))"""
+    cells = ['from tlnb import *', 'recipe = Recipe.for_tabular(data="people.csv", target="bought", sensitive=["sex"])', 'run = Run.load("tlnb-runs/people-2")', made]
+    nb = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(o) for o in cells], metadata=dict(kernelspec=dict(display_name='Python 3', language='python', name='python3')))
+    nbformat.write(nb, home/'words.ipynb')
+    page.open('lab?token=secret&reset', None)
+    page.open_notebook('shop/words.ipynb')
+    assert not [o['failed'] for o in page.run_cells() if o['failed']]
+    panel = page.panel('Bias check')
+    press,status,rows = page.page.keyboard.press,panel.locator('.tlnb-status'),panel.locator('.tlnb-items > li')
+    panel.get_by_label('Groups of').select_option(label='terms (person)')
+    panel.get_by_role('heading', name='Promised the same, whoever it is?').wait_for()
+    words = panel.locator('.tlnb-groups tbody th')
+    assert [o.split()[0] for o in words.all_inner_texts()] == ['deaf', 'blind', 'Polish'] and 'changes 10% of the answers, fail' in words.first.inner_text() and panel.locator('.tlnb-groups tbody tr').first.inner_text().count('+30.0') == 1
+    panel.get_by_role('radio').first.focus()
+    press('ArrowDown')
+    panel.get_by_role('heading', name='Wrong equally often, whoever it is?').wait_for()
+    assert panel.get_by_role('button', name='Rows of').count() == 1 # of the others no judged row has one
+    panel.get_by_role('button', name='Rows of deaf').focus()
+    press('Enter')
+    status.filter(has_text='12 judged rows with “deaf”').wait_for()
+    assert rows.count() == 10
+    shot(page, 'panel-bias-terms', panel)
+    panel.get_by_role('button', name='Next').focus()
+    press('Enter')
+    panel.get_by_text('11 to 12 of 12').wait_for()
+    name = rows.first.locator('b').inner_text()
+    rows.first.get_by_role('button', name='Why').focus()
+    press('Enter')
+    rows.first.locator('.tlnb-why svg').wait_for(timeout=120_000)
+    status.filter(has_text=f'Explained: {name}').wait_for()
+    assert not violations(page, '.tlnb-panel[role=region]') and not [o for o in page.errors if 'TypeError' in o or 'Bias' in o], page.errors
