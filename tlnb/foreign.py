@@ -225,6 +225,7 @@ class ForeignRun(Run):
         return self._said
     def __repr__(self): return f'ForeignRun({type(self.learner.model).__name__}, {self.dataset})'
 
+# %% ../nbs/33_foreign.ipynb #ef49d8ce
 def _pictures(ds, n=None):
     "Cells of a data set of pictures: paths where there are such, else the pictures"
     items = ds.items
@@ -286,6 +287,7 @@ def _kind(learn):
     try: return modality, dict(tabular=TablePrep, text=TextsPrep, vision=PicturePrep)[modality](learn), classes
     except Exception as e: raise DataError('this learner is for neither tables nor pictures nor texts', type(train).__name__, f'its inputs cannot be made ({type(e).__name__})') from e
 
+# %% ../nbs/33_foreign.ipynb #4e9f8ab2
 def from_learner(
     learn,           # fastai `Learner` for tables, pictures or texts
     items=None,      # rows with the columns that it was trained on, paths of pictures or pictures, or texts; None: its validation set

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from .errors import DataError, nearest
-from .explain import gathered, spans
+from .explain import gathered, in_order, spans
 from .game import Budget, untouched
 from .html import Html, svg, table, to_html
 from .methods import METHODS, method_of, play
@@ -30,9 +30,10 @@ class Overview:
     def to_frame(self,
         by=None,  # class, predicted, result, or a sensitive column: a block for each of its values
     )->pd.DataFrame:
-        "Mean |value| of each feature with its 95 % bootstrap interval and the mean value, over the `rows` that have it; most important first"
+        "Mean |value| of each feature with its 95 % bootstrap interval and the mean value, over the `rows` that have it; most important first: of words, by the lower end of the interval"
         parts = [('', np.arange(len(self.values)))] if by is None else [(k, np.flatnonzero(self._by(by) == k)) for k in sorted(set(self._by(by)))]
-        order = np.argsort(-np.nanmean(np.abs(self.values), 0), kind='stable')
+        every = np.abs(self.values)
+        order = in_order(every, spans(every))
         out = []
         for name,at in parts:
             size,there = np.abs(self.values[at]),~np.isnan(self.values[at])
@@ -99,12 +100,13 @@ def plot(self,
     groups = [(f'{len(self.values)} rows', np.arange(len(self.values)))] if by is None else \
         [(f'{by}: {k}, {n} rows', np.flatnonzero(self._by(by) == k)) for k,n in pd.Series(self._by(by)).value_counts().head(4).items()]
     names = self.to_frame().feature.head(top).tolist()
-    at = [self.features.index(o) for o in names]
+    at,some = [self.features.index(o) for o in names],bool(np.isnan(self.values).any())
     dots = dots and any(o in self.rows for o in names)
     fig = Figure(figsize=(5*max(len(groups), 1), (.9 + .3*len(names))*(1 + dots)), layout='constrained')
-    axes = fig.subplots(1 + dots, len(groups), squeeze=False, sharey='row', sharex='row')
+    axes = fig.subplots(1 + dots, len(groups), squeeze=False, sharey=False if some else 'row', sharex='row')
     for k,(title,rows) in enumerate(groups):
         d = Overview(self.values[rows], self.features, self.rows.iloc[rows], self.about.iloc[rows], self.info).to_frame().set_index('feature').reindex(names).reset_index()
+        if some: d['feature'] = [f'{o.feature} (in {np.nan_to_num(o.rows):.0f}: {np.nan_to_num(o["mean"]):+.2g})' for _,o in d.iterrows()]
         _bars(axes[0, k], d, f'{title}: mean |value|, 95 % interval')
         if dots: _dots(axes[1, k], self.values[rows][:, at], names, self.rows.iloc[rows], f"a dot a row: yellow little of the feature, dark much, grey a category")
     axes[-1, 0].set_xlabel(f"← lowers   the {self.info['unit']}   raises →", fontsize=8)

@@ -69,6 +69,7 @@ def mask_of(
         if (i := tok.token_to_id(o)) is not None: return i, o
     raise RecipeError('no piece of this network stands for a hidden word', "stand_in = 'mask'", 'leave hidden words out: stand_in = nothing')
 
+# %% ../../nbs/text/30_masker.ipynb #8c36697d
 class WordBoard(Board):
     "One text as the input of its network, out of which words are left."
     def __init__(self,
@@ -104,9 +105,18 @@ class WordBoard(Board):
         return (x,)
 
 # %% ../../nbs/text/30_masker.ipynb #16b9330b
+def _without(text, hide):
+    "A text without its hidden tenths"
+    if not hide.any(): return text
+    spans = words(text := clean(text))
+    begins = [0, *(b for _,b in spans)] # a word goes with the blank before it
+    return ''.join(text[a:b] for a,(_,b),k in zip(begins, spans, np.arange(len(spans))*PARTS//max(len(spans), 1)) if not hide[k]).strip()
+
+# %% ../../nbs/text/30_masker.ipynb #adbafa8e
 class TextMasker:
     "The `Masker` of texts: a feature is a word of the text."
     batch = 256 # masked texts that are held at once
+    general = 100 # texts behind the general view: a word occurs in few
     options = dict(parts=('words', 'sentences'), stand_in=('nothing', 'mask'))
     stands = 'the text without the hidden words'
     fixed = 'Held fixed: the model, and the words that are shown. Hidden words are left out, and the others close up: texts are asked about that nobody would write.'
@@ -137,12 +147,7 @@ class TextMasker:
         hidden:np.ndarray,       # [m, features], true where a row's tenth is hidden
     )->pd.DataFrame:             # [m] raw rows
         "Each text without its hidden tenths; one of which nothing is hidden stays what it is"
-        def one(text, hide):
-            if not hide.any(): return text
-            spans = words(text := clean(text))
-            begins = [0, *(b for _,b in spans)] # a word goes with the blank before it
-            return ''.join(text[a:b] for a,(_,b),k in zip(begins, spans, np.arange(len(spans))*PARTS//max(len(spans), 1)) if not hide[k]).strip()
-        return pd.DataFrame(dict(text=[one(t, h) for t,h in zip(rows['text'], hidden)]))
+        return pd.DataFrame(dict(text=[_without(t, h) for t,h in zip(rows['text'], hidden)]))
 
     def boards(self, fitted, rows, background, **how)->list[Board]:
         "A board for each text; `how` as in `options`"
