@@ -135,7 +135,7 @@ Explanation._repr_html_ = _repr_html_
 def _over(info):
     "Whose values the general view is made of"
     own = any(g.get('n', info['global_rows']) < info['global_rows'] for g in info['global'])
-    return f"In general: over {info['global_rows']} judged rows drawn by the seed" + (', of each feature those in which it occurs' if own else '')
+    return f"In general: over {info['global_rows']} judged rows drawn by the seed" + (', of each feature those in which it occurs; the surest first' if own else '')
 
 def _way(g):
     "What a feature moves, and where"

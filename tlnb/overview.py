@@ -106,7 +106,7 @@ def plot(self,
     axes = fig.subplots(1 + dots, len(groups), squeeze=False, sharey=False if some else 'row', sharex='row')
     for k,(title,rows) in enumerate(groups):
         d = Overview(self.values[rows], self.features, self.rows.iloc[rows], self.about.iloc[rows], self.info).to_frame().set_index('feature').reindex(names).reset_index()
-        if some: d['feature'] = [f'{o.feature} (in {np.nan_to_num(o.rows):.0f}: {np.nan_to_num(o["mean"]):+.2g})' for _,o in d.iterrows()]
+        if some: d['feature'] = [f'{o.feature} (in {o.rows:.0f}: {o["mean"]:+.2g})' if o.rows > 0 else f'{o.feature} (in none)' for _,o in d.iterrows()]
         _bars(axes[0, k], d, f'{title}: mean |value|, 95 % interval')
         if dots: _dots(axes[1, k], self.values[rows][:, at], names, self.rows.iloc[rows], f"a dot a row: yellow little of the feature, dark much, grey a category")
     axes[-1, 0].set_xlabel(f"← lowers   the {self.info['unit']}   raises →", fontsize=8)

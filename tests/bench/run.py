@@ -50,7 +50,8 @@ def sections(a):
         'embedding': ('Are texts of about the same length read together?', 'Vectors of 5,000 texts, short and long: batches of about the same length against batches as the texts come, each padded to its longest, '
             'in one run; the vectors have to be the same.', 'tests/bench/embedding.py', '--data', a.data),
         'encoders': ('What is a real encoder worth?', 'MiniLM on sentences about films, questions and reviews: frozen features against words that are counted at 50, 100 and 200 labels (five draws), '
-            'the whole network trained, and from books to kitchen things.', 'tests/bench/encoders.py', '--data', a.data),
+            'the whole network trained, and from books to kitchen things. What was measured is kept line by line, with the minutes that it took, and read again for this page.',
+            'tests/bench/encoders.py', '--data', a.data, '--keep', 'encoders.jsonl'),
         'bias': ('Does the bias check say what is true?', 'Simulated predictions with known gaps; a disparity planted in `loans`, a term planted in `tickets`; Adult with each mitigation; time and memory beside the bootstrap '
             'of fairlearn in one run.', 'tests/bench/bias.py', '--data', a.data, '--keep', 'bias.jsonl'),
         'explain': ('Are explanations true, the same as shap’s own, and fast?', 'Planted causes (loans, chalk on parts, a name beneath tickets) and twins without them; the same values from shap, called on '
@@ -60,7 +61,7 @@ def sections(a):
         'negative': ('Is a source that will hurt warned of?', 'Source-target pairs of pictures and tables; truth from the intervals of the arms. The margin by which the raw input has to be ahead '
             'is chosen on the pairs of the other targets.', 'tests/bench/negative.py', '--data', a.data, '--seeds', 3),
         'offline_source': ('What is the offline source worth?', 'Linear probes on `shapes` against random features, raw pixels and training from scratch; 5 draws of labels.', 'tests/bench/offline_source.py'),
-        'latency': ('Is a package light?', 'One item through a package and through fastai, and the time until the first answer.', 'tests/bench/latency.py'),
+        'latency': ('Is a package light?', 'One item through a package and through fastai, the time until the first answer, and the judged rows in a fresh environment that holds the wheel and what it asks for.', 'tests/bench/latency.py'),
         'panels': ('Is the extension quick?', 'JupyterLab is started in a browser with and without the extension, in turns; the first panel is timed from the click to the screen.',
             'tests/bench/panels.py', '--times', a.times)}
 
