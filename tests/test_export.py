@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from nbformat.v4 import new_code_cell as code, new_markdown_cell as text, new_notebook
+from packaging.requirements import Requirement
 
 from tlnb.adapt import Run, adapt
 from tlnb.card import TITLES
@@ -138,7 +139,7 @@ def closure(*names):
         d = distribution(todo.pop())
         if (name := d.metadata['Name']) in found: continue
         found[name] = d
-        todo += [re.match(r'[\w.-]+', o)[0] for o in d.requires or [] if ';' not in o]
+        todo += [o.name for o in map(Requirement, d.requires or []) if not o.marker or o.marker.evaluate(dict(extra=''))]
     return list(found.values())
 
 

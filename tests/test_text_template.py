@@ -50,6 +50,14 @@ def test_the_source_sorts():
         told = float((SHIPPED/'tickets/README.md').read_text().split(f'{name}: accuracy ')[1].split()[0])
         assert abs(accuracy_on(model, line, 400) - told) < .05 and told > .6
 
+@pytest.mark.parametrize('name, less', [('tickets', dict(epochs=(1, 1))), ('tickets_lm', dict(epochs=1))])
+def test_a_source_is_trained_again_to_the_same_bytes(name, less, tmp_path, monkeypatch):
+    "Of few tickets, twice"
+    import tlnb.text.ship as ship
+    for o in ('accuracy_on', 'perplexity_on'): monkeypatch.setattr(ship, o, lambda *args: .5)
+    for k in 'ab': getattr(ship, f'ship_{name}')(tmp_path/k, tickets=80, pieces=200, **less)
+    assert (tmp_path/'a/model.safetensors').read_bytes() == (tmp_path/'b/model.safetensors').read_bytes()
+
 def test_no_ticket_is_cut_off():
     "The source reads every ticket of its own line as a whole and all but a few of line B, and knows their pieces"
     found = pieces(load(Recipe.for_text(data='tickets', source='tickets')))

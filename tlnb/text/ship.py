@@ -91,7 +91,7 @@ CARD = """# Source model `tickets`
 
 Says into which of five queues ({classes}) a support ticket goes. It is the source model of the `tickets` story, and small on purpose: two blocks, and a vocabulary of {vocab:,} pieces of its own.
 
-- Trained on: {trained_on}: hidden pieces first, then the queues, by `tlnb.text.ship.ship_tickets` in this repository (`make sources` does it again).
+- Trained on: {trained_on}: hidden pieces first, then the queues, by `tlnb.text.ship.ship_tickets` in this repository (`make sources` does it again: the same bytes with the same versions on the same kind of machine, elsewhere figures like these).
 - At home: accuracy {home:.3f} on 1,500 other tickets of line A, where guessing reaches 0.2.
 - Away: accuracy {away:.3f} on 1,500 tickets of line B: what people say of both lines it knows, the words for B's products it does not, and B's desk sorts some matters otherwise.
 - Input: {input_size} pieces; the rest of a text is cut off. `moments.safetensors` holds mean and covariance of its features on its own training tickets.
@@ -104,7 +104,7 @@ CARD_LM = """# Source model `tickets_lm`
 
 An AWD-LSTM that says which piece of a ticket comes next. It knows no queue: it is the beginning of the ULMFiT path (Howard & Ruder 2018), and small on purpose.
 
-- Trained on: {trained_on}, without their queues, by `tlnb.text.ship.ship_tickets_lm` in this repository (`make sources` does it again).
+- Trained on: {trained_on}, without their queues, by `tlnb.text.ship.ship_tickets_lm` in this repository (`make sources` does it again: the same bytes with the same versions on the same kind of machine, elsewhere figures like these).
 - At home: perplexity {home:.1f} on 1,000 other tickets of line A, of {vocab:,} pieces; away, on 1,000 of line B: {away:.1f}.
 - Input: {input_size} pieces; the rest of a text is cut off. `moments.safetensors` holds mean and covariance of its features on its own training tickets.
 - Size: {parameters:,} parameters, {size_bytes:,} bytes. sha256 of `model.safetensors`: `{sha256}`.
