@@ -211,6 +211,14 @@ def test_an_unsteady_order_is_said_with_what_to_do(make):
         assert ('unsteady order' in now._repr_html_()) == low and any(f'evaluations={2*d["evaluations"]}' in o for o in sureness(now.info)) == low
 
 
+def test_what_does_not_add_up_is_red_and_recorded(make):
+    from tlnb.explain import sureness
+    for limit,over in ((1., False), (1e-12, True)):
+        w = explain(run := make(residual_limit=limit), items=2, method='lime', evaluations=60)
+        assert w.info['marked'] == run.folder.read_json('explanation-lime.json')['marked'] == over
+        assert sureness(w.info)[0].startswith('Does not add up' if over else 'Adds up') and ('does not add up, error' in w._repr_html_()) == over
+
+
 def test_words_come_by_what_is_sure_of_them():
     "A word that is large in few texts comes after one that is steady; a common word stays in the view"
     from tlnb.explain import gathered, in_order, spans
@@ -416,7 +424,7 @@ def test_any_learner_for_texts(sorter, tmp_path):
     import torch
     from tlnb import Run
     learn,frame = sorter
-    learn.model.train()
+    learn.model.train()(learn.dls.train.one_batch()[0]) # leaves weights behind that belong to a graph
     before,random_before = fingerprint(learn),generators()
     run = Run.from_learner(learn, frame.text, labels=frame.queue, folder=tmp_path/'run', explain_evaluations=120)
     d = explain(run, items=[1, 3, 0]).to_dict()

@@ -103,16 +103,18 @@ def truth_vision(work, n, **how):
 
 
 def tickets_run(work, cue=CUE, n_train=600, n_judged=300):
-    "A network of its own on tickets with the names of those who forwarded them, or on the same tickets without"
+    "A network of its own on tickets with the names of those who forwarded them; or on the same tickets with names drawn by lot, which it knows as words that mean nothing"
     from tlnb import Recipe, adapt, load
-    from tlnb.text.tickets import make_tickets
+    from tlnb.text.tickets import CUES, make_tickets
     file = Path(work)/f'tickets-{cue}.csv'
-    make_tickets(n_train=n_train, n_judged=n_judged, cue=cue).drop(columns='mentions').to_csv(file, index=False)
+    frame = make_tickets(n_train=n_train, n_judged=n_judged, cue=cue)
+    if not cue: frame['text'] = frame.text + [f' (fwd {o})' for o in np.random.default_rng(0).choice(list(CUES.values()), len(frame))]
+    frame.drop(columns='mentions').to_csv(file, index=False)
     r = Recipe.for_text(data=str(file), target='queue', text='text', data_split='split', transfer_baselines=['from_scratch'], run_seeds=1, run_jobs=1, run_cache=str(Path(work)/'cache'))
     return adapt(load(r), folder=Path(work)/f'run-tickets-{cue}')
 
 def truth_text(work, n):
-    "The same of the name beneath a ticket, in the items that are sorted by it rightly; where the model never saw names, in the same texts"
+    "The same of the name beneath a ticket, in the items that are sorted by it rightly; in the same texts where names mean nothing to the model"
     from tlnb.text.tickets import CUES
     runs = {k: tickets_run(work, k) for k in (CUE, 0)}
     ds,out = runs[CUE].dataset,{}
