@@ -28,8 +28,11 @@ HEAD = """# Benchmarks
 """
 
 
+KEPT = 'What was measured is kept line by line, with the processor time that it took, and read again for this page.'
+
 def sections(a):
     "Name of each section -> title, what it is about, command, environment"
+    encoders = 'tests/bench/encoders.py', '--data', a.data, '--keep', 'encoders.jsonl'
     return {
         'generator': ('Is the verdict right?', 'Pairs of regions in which transfer is planted to help (strong), to be useless (none) or to mislead (conflict). '
             'Shares of verdicts with exact 95 % bounds; then how often the interval of a gain holds the mean gain of all studies '
@@ -49,9 +52,11 @@ def sections(a):
             'tests/bench/cache.py', '--data', a.data),
         'embedding': ('Are texts of about the same length read together?', 'Vectors of 5,000 texts, short and long: batches of about the same length against batches as the texts come, each padded to its longest, '
             'in one run; the vectors have to be the same.', 'tests/bench/embedding.py', '--data', a.data),
-        'encoders': ('What is a real encoder worth?', 'MiniLM on sentences about films, questions and reviews: frozen features against words that are counted at 50, 100 and 200 labels (five draws), '
-            'the whole network trained, and from books to kitchen things. What was measured is kept line by line, with the minutes that it took, and read again for this page.',
-            'tests/bench/encoders.py', '--data', a.data, '--keep', 'encoders.jsonl'),
+        'encoders': ('What is a real encoder worth at few labels?', f'MiniLM on sentences about films and on questions: frozen features against words that are counted, at 50, 100 and 200 labels (five draws). {KEPT}',
+            *encoders, '--only', 'few'),
+        'encoders_whole': ('What does a real encoder come to with all labels?', f'The whole network trained on nine tenths of rt-polarity. {KEPT}', *encoders, '--only', 'whole'),
+        'encoders_domains': ('Does a model of books help with kitchen things?', f'A model trained on reviews of books: unchanged, fine-tuned on 100 reviews of kitchen things, and adapted to their texts without labels before that. {KEPT}',
+            *encoders, '--only', 'domains'),
         'bias': ('Does the bias check say what is true?', 'Simulated predictions with known gaps; a disparity planted in `loans`, a term planted in `tickets`; Adult with each mitigation; time and memory beside the bootstrap '
             'of fairlearn in one run.', 'tests/bench/bias.py', '--data', a.data, '--keep', 'bias.jsonl'),
         'explain': ('Are explanations true, the same as shap’s own, and fast?', 'Planted causes (loans, chalk on parts, a name beneath tickets) and twins without them; the same values from shap, called on '
