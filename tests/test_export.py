@@ -304,7 +304,8 @@ def test_second_version(table, tmp_path):
     (to/'CHANGELOG.md').write_text((to/'CHANGELOG.md').read_text().replace('First version.', 'First version, made in a hurry.'))
     readme = (to/'README.md').read_text()
     (to/'README.md').write_text(readme.replace(readme.split('<!-- person: risks -->\n')[1].split('\n<!-- end')[0], 'We look at it every month.'))
-    later = ran(tmp_path/'later', table_recipe(people(tmp_path/'people.csv', 340, 1), train_epochs=4), said=PERSON.replace('A wrong letter.', ''))
+    (to/'README.md').write_text((to/'README.md').read_text().replace('Never alone.', 'Never alone, and never on Sundays.'))
+    later = ran(tmp_path/'later', table_recipe(people(tmp_path/'people.csv', 340, 1), train_epochs=4), said=PERSON.replace('A wrong letter.', '').replace('Ms Keller', 'Mr Keller'))
     seen = export(later, name='who-buys', to=to, dry_run=True)
     assert git(to, 'tag') == 'v0.1.0' and first.wheel.exists() and not seen.wheel.exists() and seen.version == '0.2.0' and 'would be written' in '\n'.join(seen.lines())
     second = export(later, name='who-buys', to=to)
@@ -314,16 +315,19 @@ def test_second_version(table, tmp_path):
     assert 'made in a hurry' in log and log.index('## 0.2.0') < log.index('## 0.1.0')
     for said in ('Data: other rows', '225 → 255 training rows', '`train.epochs` 3 → 4', 'Score: accuracy'): assert said in log, said
     assert (to/'LICENSE').read_text() == 'Ask us.' and 'We look at it every month.' in (to/'README.md').read_text()
+    readme = (to/'README.md').read_text()
+    assert 'never on Sundays' in readme and 'Mr Keller' in readme and 'Ms Keller' not in readme and any('words of its own for Out of scope, which stay' in o for o in second.notes)
     init = (to/'who_buys/__init__.py').read_text()
     assert '__version__ = "0.2.0"' in init and 'mine = 1' in init
     assert git(to, 'tag').split() == ['v0.1.0', 'v0.2.0'] and git(to, 'log', '--format=%s').splitlines() == ['who-buys 0.2.0', 'who-buys 0.1.0']
     assert {o.split()[-1] for o in git(to, 'status', '--porcelain').splitlines()} == {'LICENSE', 'who_buys/__init__.py', 'notes.txt'}
     assert sorted(o.name for o in (to/'dist').iterdir()) == ['.rows', 'who_buys-0.1.0-py3-none-any.whl', 'who_buys-0.2.0-py3-none-any.whl']
     assert [o.name for o in tmp_path.iterdir() if o.name.startswith('.')] == []
-    assert 'not committed, so that the commit and tag of 0.2.0 do not hold the change: ' in ' '.join(second.notes) and not any('README' in o for o in second.notes)
+    assert 'not committed, so that the commit and tag of 0.2.0 do not hold the change: ' in ' '.join(second.notes) and not any('README' in o and 'words of its own' not in o for o in second.notes)
     (to/'README.md').write_text((to/'README.md').read_text() + 'By hand.')
     git(to, 'add', '.'); git(to, 'commit', '--quiet', '-m', 'by hand')
     third = export(later, name='who-buys', to=to)
+    assert 'never on Sundays' in (to/'README.md').read_text()
     assert 'README.md; move it away' in ' '.join(third.notes) and 'not committed' not in ' '.join(third.notes)
     assert git(to, 'show', 'v0.3.0:who_buys/__init__.py') == (to/'who_buys/__init__.py').read_text().strip() and git(to, 'status', '--porcelain') == ''
     both = compare(first.wheel, second.wheel)
@@ -343,10 +347,13 @@ def test_parts_left_out(table, tmp_path):
     second = export(table, name='who-buys', to=to, without='reference,pictures')
     assert {status(second)[o] for o in images(first)} == {'removed'} and not (to/'images/arms.svg').exists() and 'images/' not in (to/'README.md').read_text()
     assert status(second)['LICENSE'] == 'unchanged' and not (to/'dist/.rows').exists(), 'as in the version before'
+    state = json.loads((to/'.tlnb.json').read_text())
     third = export(table, name='who-buys', to=to, dry_run=True)
     assert not images(third) and status(third)['LICENSE'] == 'unchanged'
     fourth = export(table, name='who-buys', to=to, dry_run=True, without='', licence='Apache-2.0')
-    assert images(fourth) == images(first) and status(fourth)['LICENSE'] == 'changed'
+    assert images(fourth) == images(first) and status(fourth)['LICENSE'] == 'changed' and 'Licence: MIT → Apache-2.0.' in fourth.changes
+    (to/'.tlnb.json').write_text(json.dumps({k: v for k,v in state.items() if k != 'chosen'}))
+    assert status(export(table, name='who-buys', to=to, dry_run=True))['LICENSE'] == 'unchanged', 'a licence stands in pyproject.toml'
     assert main(['export', str(table), '--name', 'who-buys', '--to', str(to), '--without', 'pictures,model']) == 2
 
 

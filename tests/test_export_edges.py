@@ -1,5 +1,5 @@
 "What an export must not do, whoever is in its way: small and without a model"
-import json, os, shutil
+import hashlib, json, os, shutil
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -14,6 +14,24 @@ def failed(path, reason=''):
     "A run whose bias check failed, with what its recipe says about that"
     gap = dict(attribute='sex', metric='equalized_odds_difference', value=0.3, limit=0.1, verdict='fail')
     return SimpleNamespace(folder=SimpleNamespace(read_json=lambda name: dict(verdict='fail', gaps=[gap], gate=dict(on=True, reason=reason))))
+
+
+NONSENSE = ['[]', '['*100_000, '5', {'files': []}, {'files': None}, {'files': {'a': 5}}, {'basis': 'x'}, {'basis': {}}, {'basis': dict(fingerprint=1)}, {'draft': 5}, {'released': 5}, {'released': 'banana'},
+    {'chosen': None}, {'chosen': 'MIT'}, {'chosen': dict(rows=['none'])}, {'chosen': dict(rows='all')}, {'chosen': dict(without='x')}, {'person': 5}, {'name': 5}, {'schema': 99}]
+OUTSIDE = ['../victim', '/victim', '.git/config', 'out/victim', '']
+
+@pytest.mark.parametrize('state', [*NONSENSE, *[{'files': {o: hashlib.sha256(b'mine').hexdigest()}} for o in OUTSIDE]], ids=lambda o: str(o)[:40])
+def test_state_of_others(tmp_path, state):
+    "What an export has left behind may be damaged, or come from somebody who means harm: one line, and no file is touched"
+    victim,to = tmp_path/'victim',tmp_path/'p'
+    victim.write_text('mine')
+    to.mkdir()
+    (to/'out').symlink_to(tmp_path)
+    text = state if isinstance(state, str) else json.dumps(dict(schema=1, name='whole') | state)
+    (to/'.tlnb.json').write_text(text.replace('"/victim"', json.dumps(str(victim))))
+    with pytest.raises(StoreError, match='damaged|a later tlnb|outside of the project') as e:
+        with staged(to, 'whole', dry=True) as p: p.finish({})
+    assert len(str(e.value).splitlines()) == 1 and str(to) in str(e.value) and victim.read_text() == 'mine'
 
 
 def test_reason(tmp_path):

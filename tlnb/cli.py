@@ -59,8 +59,8 @@ def _compare(args):
 # %% ../nbs/95_cli.ipynb #2a343fda
 def _export(args):
     from tlnb.errors import GateError
-    from tlnb.project import USUAL, check_request
-    asked = {o: getattr(args, o) for o in USUAL}
+    from tlnb.project import CHOICES, check_request
+    asked = {o: getattr(args, o) for o in CHOICES}
     check_request(args.name, args.bump, **asked) # before anything heavy is imported
     from tlnb.export import export
     def say(text): print(f'{text} …', file=sys.stderr)

@@ -6,14 +6,14 @@
 __all__ = ['RUNS', 'TORCH', 'LARGEST', 'about', 'description', 'model_meta', 'export']
 
 # %% ../nbs/45_export.ipynb #c6f2796e
-import io, json, os, re, subprocess, sys
+import hashlib, io, json, os, re, subprocess, sys
 from datetime import date
 from importlib.util import find_spec
 from pathlib import Path
 
 from . import __version__
 from .adapt import Run
-from .card import TITLES, card_text, open_parts, said_in
+from .card import TITLES, card_text, open_parts, said_in, words_of
 from .changelog import changes, entry, with_entry
 from .dataset import protocol
 from .errors import ExportError, GateError, SourceError, StoreError, TlnbError
@@ -23,7 +23,7 @@ from .judgement import arms_label
 from .package import Package
 from .pictures import plot_arms
 from .portrait import keep_rows, portrait
-from .project import STATE, check_request, chosen, digest, licence_text, next_version, parts_left_out, pyproject, staged
+from .project import STATE, check_licence, check_request, chosen, digest, LICENCES, licence_text, next_version, parts_left_out, pyproject, staged
 from .report import report
 from .store import atomic_write, plain, to_json
 from .thresholds import thresholds_of
@@ -148,7 +148,7 @@ def _write(p, nb, text, exporter, licence, version, meta, traced, network):
     cells,title,torch = exported(nb),meta['title'].replace('"', "'"),'network.json' in network
     requires = [*exporter.requires, *([] if torch else [RUNS]), *needs(cells, p.module)]
     p.write('pyproject.toml', pyproject(p.name, p.module, meta['title'], licence, requires, dict(torch=TORCH) if torch else None))
-    p.write('LICENSE', licence_text(licence, p.name))
+    p.write('LICENSE', licence_text(licence, p.name) if licence in LICENCES else p.read('LICENSE'))
     p.write('.gitignore', '__pycache__/\n.ipynb_checkpoints/\n*.egg-info/\n/dist/\n')
     p.write(f'nbs/{p.module}.ipynb', text)
     p.write(f'{p.module}/__init__.py', _INIT.format(title=title, version=version, **(dict(load='from ._replay import Replay\n', opened=', Replay') if torch else dict(load='', opened=''))))
@@ -200,11 +200,34 @@ def _parity(run, folder)->dict:
     raise GateError('the package would not answer as the learner does', f"largest difference {found['max_difference']:.2g} (limit {LARGEST:g}), {found['label_agreement']:.2%} of labels equal "
         f"on {found['n']:,} judged rows", 'nothing was exported')
 
+def _person(card)->dict:
+    "What a person says on a card: name of the part -> hash of the words"
+    return {k: hashlib.sha256(words.encode()).hexdigest() for k,words in words_of(card).items()}
+
+def _readme(p)->str: return p.read('README.md').decode(errors='replace')
+
+def _taken(p, card, said)->dict:
+    "The parts of a card that are the notebook's words; all others are somebody's own, and stay"
+    before = p.state.get('person', {})
+    words = words_of(card)
+    return {k: v for k,v in _person(card).items() if v == before.get(k) or said.get(k) == words[k]}
+
+def _own(p)->list:
+    "The parts of README.md that say something else than the notebook did when they were written"
+    before = p.state.get('person', {})
+    return [k for k,v in _person(_readme(p)).items() if v != before.get(k)]
+
+def _differing(p, said)->list:
+    "Titles of those of them that the notebook has other words for"
+    words = words_of(_readme(p))
+    return [TITLES[k] for k in _own(p) if k in TITLES and said.get(k) and said[k] != words[k]]
+
 def _card(p, run, nb, reason, version, parity=None, why='')->str:
     before = p.read('README.md') or (f.read_bytes() if (f := run.folder.file('card.md')).is_file() else b'')
     same = f" On all {parity['n']:,} judged rows it answers as the learner does (largest difference below {LARGEST:g}, every label equal)." if parity else ''
     torch = f' Its network runs in torch: `pip install {p.name}[torch]`. {why}.' if why else ''
-    text = card_text(run.folder, before.decode(errors='replace'), said_in(nb), reason, f'Package {p.name} {version}: `import {p.module}`, or `python -m {p.module} FILE`.{torch}{same}')
+    said = {k: v for k,v in said_in(nb).items() if k not in _own(p)}
+    text = card_text(run.folder, before.decode(errors='replace'), said, reason, f'Package {p.name} {version}: `import {p.module}`, or `python -m {p.module} FILE`.{torch}{same}')
     if '.dev' not in version: return text
     missing = f" Not written yet: {', '.join(o)}." if (o := _unwritten(text)) else ''
     head,_,rest = text.partition('\n\n')
@@ -285,7 +308,7 @@ def _fill(p, run, nb, text, bump, reason, draft, asked, say):
     "Everything in the project's copy; returns the parity, the wheel, the lines of the changelog, and why the network is not ONNX"
     version = next_version(p.released, bump, draft)
     exporter,fitted = protocol('exporter', run.recipe.modality),run.fitted()
-    licence,rows,without = asked['licence'],asked['rows'],parts_left_out(asked['without'])
+    licence,rows,without,before = asked['licence'],asked['rows'],parts_left_out(asked['without']),p.licence
     meta,news,traced = model_meta(run, fitted, exporter, 'reference' not in without),about(run),exporter.traced(fitted)
     meta['compare'] = said = portrait(run, name=f'{p.name} {version}', rows=dict(beside='plain').get(rows, rows), salt=p.name)
     beside = said['rows'] if rows == 'beside' else None
@@ -296,13 +319,13 @@ def _fill(p, run, nb, text, bump, reason, draft, asked, say):
     meta |= dict(card=card, parity=dict(n=parity['n'], limit=LARGEST, max_difference=float(f"{parity['max_difference']:.0e}"), label_agreement=parity['label_agreement']))
     p.write(f'{p.module}/model.json', to_json(meta))
     p.write('README.md', card if 'pictures' in without else _illustrated(p, run, card))
-    lines = changes(p.state.get('basis'), news) + ([f'The bias check failed, and that was overridden: {reason}'] if reason and news['bias'] == 'fail' else [])
+    lines = changes(p.state.get('basis'), news) + ([f'Licence: {before} → {licence}.'] if before not in ('', licence) else []) + ([f'The bias check failed, and that was overridden: {reason}'] if reason and news['bias'] == 'fail' else [])
     new = entry(version, date.today().isoformat(), lines)
     p.write('CHANGELOG.md', with_entry(p.read('CHANGELOG.md').decode(), new, p.state.get('draft', '')))
     say('building the wheel')
     wheel = _wheel(p)
     keep_rows(p.folder, p.module, beside)
-    p.finish(dict(released=p.released if draft else version, draft=new if draft else '', chosen=asked, basis=p.state.get('basis') if draft else news))
+    p.finish(dict(released=p.released if draft else version, draft=new if draft else '', chosen={k: asked[k] for k in ('rows', 'without')}, person=_taken(p, card, said_in(nb)), basis=p.state.get('basis') if draft else news))
     return parity, wheel, lines, why
 
 # %% ../nbs/45_export.ipynb #fbc1c2a3
@@ -317,11 +340,12 @@ def _note(run, package):
             if run.folder.path.name == 'run' and (run.folder.path.parent/o).is_file(): atomic_write(run.folder.path.parent/o, run.folder.file(o).read_bytes())
     except TlnbError as e: package.notes.append(f'the run folder does not say that this package was made: {e}')
 
-def _kept_notes(p, left, version)->list:
+def _kept_notes(p, left, version, others)->list:
     "What it means that a person changed a file"
     made = [o for o in p.kept if o == 'README.md' or o.startswith(f'{p.module}/') and o != f'{p.module}/__init__.py']
     return [*([f"changed by hand and kept as it was, so that it does not say what {version} says: {', '.join(made)}; move it away to have it written anew"] if made else []),
-        *([f"changed by hand and not committed, so that the commit and tag of {version} do not hold the change: {', '.join(left)}"] if left else [])]
+        *([f"changed by hand and not committed, so that the commit and tag of {version} do not hold the change: {', '.join(left)}"] if left else []),
+        *([f"README.md has words of its own for {', '.join(others)}, which stay; empty the part there to have the notebook's"] if others else [])]
 
 def _notes(p, target, nb, repository, why, keeps)->list:
     heavy = [o for o in needs(exported(nb), p.module) if re.split('[>=]', o)[0] in HEAVY]
@@ -351,19 +375,19 @@ def export(
     target = Path(to or name).expanduser().absolute()
     say = say or (lambda text: None)
     with staged(target, name, dry_run) as p:
-        asked = chosen(p.state, licence=licence, rows=rows, without=without)
-        check_request(name, bump, **asked)
+        asked = chosen(p, licence=licence, rows=rows, without=without)
+        check_licence(p, asked['licence'])
         keeps = asked['rows'] == 'beside' and not (target/'dist'/'.rows').is_dir()
         version = next_version(p.released, bump, draft)
         repository = git_ready(target, '' if draft else f'v{version}')
         run,nb = found(run)
         reason = _bias_gate(run, reason)
         _person_gate(_card(p, run, nb, reason, version), nb, draft) # before the notebook is cleaned: its cells have their numbers yet
-        text = clean(nb, run, target/'nbs')
+        text,others = clean(nb, run, target/'nbs'),_differing(p, said_in(nb))
         parity,wheel,lines,why = _fill(p, run, nb, text, bump, reason, draft, asked, say)
         files,size = _files(p, target),wheel.stat().st_size
         left = git_left(target, p.kept) if repository else []
         if repository and not dry_run: p.check(); git_commit(p.folder, [o['path'] for o in files if o['path'] not in left], f'{name} {version}', '' if draft else f'v{version}')
-    made = Package(name, version, target, target/'dist'/wheel.name, size, parity, files, lines, [*_kept_notes(p, left, version), *_notes(p, target, nb, repository, why, keeps)], 'torch' if why else '', dry_run)
+    made = Package(name, version, target, target/'dist'/wheel.name, size, parity, files, lines, [*_kept_notes(p, left, version, others), *_notes(p, target, nb, repository, why, keeps)], 'torch' if why else '', dry_run)
     if not dry_run: _note(run, made)
     return made

@@ -106,7 +106,7 @@ def _shares(res, ref, n, missing, unseen, chance):
         p,q = a/n, b/max(1, ref['n'])
         pool = (a + b + 1)/(n + ref['n'] + 2)
         noise = z*math.sqrt(pool*(1 - pool)*(1/n + 1/max(1, ref['n']))) + 1/n
-        res[name] = dict(share=p, was=q, limit=max(noise, SHARE[0]))
+        res[name] = dict(share=float(p), was=float(q), limit=float(max(noise, SHARE[0])))
         words.append(_word(abs(p - q), noise, SHARE))
     return words
 
@@ -129,11 +129,11 @@ def drift(
     if a and b and len(was) > 1:
         each = 1/a + 1/b
         noise = each*_chi2(len(was) - 1, chance/4) + len(was)*each*.5/min(a, b)
-        res['psi'] = dict(value=_psi(now, was), limit=max(noise, PSI[0]))
+        res['psi'] = dict(value=_psi(now, was), limit=float(max(noise, PSI[0])))
         words.append(_word(res['psi']['value'], noise, PSI))
         if ref['kind'] == 'numbers':
             noise = math.sqrt(-math.log(chance/8)/2*each)
-            res['ks'] = dict(value=float(np.abs(np.cumsum(now)/a - np.cumsum(was)/b).max()), limit=max(noise, KS[0]))
+            res['ks'] = dict(value=float(np.abs(np.cumsum(now)/a - np.cumsum(was)/b).max()), limit=float(max(noise, KS[0])))
             words.append(_word(res['ks']['value'], noise, KS))
     return dict(res, word=WORDS[max(words)])
 
@@ -160,7 +160,7 @@ def drift_of_features(ref, f, chance)->dict:
     most = 1 + ref['spread']*(_chi2(ref['nu'], chance) - ref['nu'])/math.sqrt(ref['nu'])
     noise = math.sqrt((1/len(f) + 1/ref['n'])*most*(1 + 4/math.sqrt(ref['n']))) # the last: the reference is a sample itself
     distance,spread = float(np.sqrt((z.mean(0)**2).mean())), float(np.sqrt(np.median(z.var(0))))
-    return dict(n=len(f), distance=dict(value=distance, limit=max(noise, SHIFT[0])), spread=spread, word=WORDS[_word(distance, noise, SHIFT)])
+    return dict(n=len(f), distance=dict(value=distance, limit=float(max(noise, SHIFT[0]))), spread=spread, word=WORDS[_word(distance, noise, SHIFT)])
 
 def compared(
     reference,  # dict(columns, features)
@@ -265,7 +265,7 @@ def _check(self,
     batch,  # items as for `predict`; some dozens at least
 )->dict:
     "Whether these look like the training data: a word (steady, drifting, changed), and the same for each column with its numbers and limits"
-    if not (ref := self.meta['reference']): raise ValueError('nothing to check against: the package was made without statistics of its training data (export it without --without reference)')
+    if not (ref := self.meta['reference']): raise ValueError('nothing to check against: the package was made without statistics of its training data (make it anew with --without '')')
     values,features,wanted = [],[],bool(ref.get('features'))
     for part in self.inputs.batches(batch):
         x = self.inputs.encode(part)

@@ -13,7 +13,7 @@ from pathlib import Path
 from .cell import find_cell, read_cell
 from .errors import GateError, TlnbError
 from .git import git_ready
-from .project import BUMPS, LICENCES, STATE, USUAL, check_request, chosen, module_name, next_version, staged
+from .project import BUMPS, CHOICES, LICENCES, STATE, check_request, chosen, module_name, next_version, read_state, staged
 
 # %% ../nbs/92_worker.ipynb #5dee2ff8
 FIELDS = dict(to='Folder', draft='Draft', reason='Reason', licence='Licence', bump='Version', name='Name', rows='Judged rows', without='What goes in')
@@ -46,7 +46,7 @@ def projects(
     found,mine = [],_target(notebook)
     for state in sorted(Path(notebook).parent.glob(f'*/{STATE}')):
         with suppress(OSError, ValueError, KeyError, TypeError, TlnbError):
-            name = json.loads(state.read_text(encoding='utf-8'))['name']
+            name = read_state(state.parent)['name']
             found.append(dict(name=name, folder=str(state.parent), mine=bool(mine) and mine == _target(state.parent/'nbs'/f'{module_name(name)}.ipynb')))
     return found
 
@@ -61,7 +61,8 @@ def look(
     if not name: return found
     try:
         check_request(name, 'minor')
-        with staged(to, name, dry=True) as p: found |= dict(module=p.module, version=p.version, released=p.released, next={o: next_version(p.released, o) for o in BUMPS}, chosen=chosen(p.state) if p.state else None)
+        with staged(to, name, dry=True) as p: found |= dict(module=p.module, version=p.version, released=p.released, next={o: next_version(p.released, o) for o in BUMPS}, chosen=chosen(p) if p.state else None)
+        if (c := found['chosen']) and c['licence'] not in LICENCES: c['licence'],found['licences'] = '',[*LICENCES, ''] # a person wrote another into pyproject.toml: it stays
         found['git'] = git_ready(to)
     except TlnbError as e: found['problem'] = placed(e)
     return found
@@ -69,7 +70,7 @@ def look(
 # %% ../nbs/92_worker.ipynb #51f8b5ae
 def make(say, notebook:str, **asked)->dict:
     "What `tlnb export` does"
-    check_request(asked['name'], asked['bump'], **{o: asked.get(o) for o in USUAL}) # before anything heavy is imported
+    check_request(asked['name'], asked['bump'], **{o: asked.get(o) for o in CHOICES}) # before anything heavy is imported
     say('loading the library')
     from tlnb.export import export
     say('reading the run')
@@ -81,8 +82,7 @@ def news(say, notebook:str, to:str)->dict:
     from tlnb.changelog import changes
     from tlnb.export import about
     from tlnb.finished import found
-    try: state = json.loads((Path(to)/STATE).read_text(encoding='utf-8'))
-    except (OSError, ValueError): state = {}
+    state = read_state(to) if (Path(to)/STATE).is_file() else {}
     return dict(changes=changes(state.get('basis'), about(found(notebook)[0])))
 
 def compared(say, a:str, b:str)->dict:

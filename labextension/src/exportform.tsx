@@ -32,7 +32,11 @@ const PARTS = [
   { value: 'pictures', text: 'Pictures of the model card', help: 'how the arms compare and what counts in general, as drawings in images/' },
   { value: 'reference', text: 'Statistics of the training data', help: 'shares and quantiles of each column, no row: check() holds later batches against them' }
 ];
-const LICENCES: Record<string, string> = { 'LicenseRef-Proprietary': 'Proprietary: all rights reserved' };
+const USUAL = { licence: 'Apache-2.0', rows: 'beside', without: '' };
+const LICENCES: Record<string, string> = {
+  '': 'As pyproject.toml says',
+  'LicenseRef-Proprietary': 'Proprietary: all rights reserved'
+};
 
 /** The form of an export, which keeps what was filled in. */
 export class ExportForm extends FormBody {
@@ -40,7 +44,7 @@ export class ExportForm extends FormBody {
     super();
     this.addClass('tlnb-NewForm');
     this.folder = PathExt.dirname(options.subject.path);
-    this.answers = { notebook: options.subject.path, name: '', to: '', bump: 'minor', licence: 'Apache-2.0', rows: 'beside', without: '', reason: '', draft: false, dry_run: true };
+    this.answers = { notebook: options.subject.path, name: '', to: '', bump: 'minor', ...USUAL, reason: '', draft: false, dry_run: true };
   }
 
   answers: IExportRequest;
@@ -69,7 +73,8 @@ export class ExportForm extends FormBody {
       }
       this.known = found;
       if (this.adopted !== to && found.chosen) {
-        this.answers = { ...this.answers, ...found.chosen }; // the next version is as the last was, unless somebody says otherwise
+        const kept = Object.fromEntries(Object.entries(found.chosen).filter(([key]) => !this.touched.has(key)));
+        this.answers = { ...this.answers, ...kept }; // the next version is as the last was, unless somebody says otherwise
       }
       this.adopted = to;
       const mine = found.projects.find(o => o.mine);
@@ -265,7 +270,7 @@ export class ExportForm extends FormBody {
         <div className="tlnb-Field">
           <label htmlFor="tlnb-export-licence">Licence</label>
           <HTMLSelect id="tlnb-export-licence" value={answers.licence} onChange={event => this.edit({ licence: event.target.value })}>
-            {(known?.licences ?? [answers.licence]).map(o => (
+            {[...new Set([...(known?.licences ?? []), answers.licence])].map(o => (
               <option key={o} value={o}>
                 {LICENCES[o] ?? o}
               </option>
@@ -319,11 +324,13 @@ export class ExportForm extends FormBody {
 
   private choose(folder: string): void {
     const project = this.known?.projects.find(o => o.folder === folder);
-    this.edit(project ? { name: project.name, to: project.folder } : { name: '', to: '' });
+    this.edit({ ...USUAL, ...(project ? { name: project.name, to: project.folder } : { name: '', to: '' }) });
+    this.touched.clear();
   }
 
   private edit(changes: Partial<IExportRequest>): void {
     this.answers = { ...this.answers, ...changes };
+    Object.keys(changes).forEach(key => this.touched.add(key));
     this.error = null;
     this.made = null;
     this.news = '';
@@ -341,6 +348,7 @@ export class ExportForm extends FormBody {
   private changes: string[] | null = null;
   private told = '';
   private adopted = '';
+  private touched = new Set<string>();
   private problem: IProblem | null = null;
   private error: IProblem | null = null;
   private wanted: { selector: string } | null = null;

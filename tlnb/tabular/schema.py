@@ -42,7 +42,9 @@ DATE_FORMATS = ['ISO8601', '%d.%m.%Y', '%m/%d/%Y', '%d/%m/%Y', '%Y/%m/%d', '%d-%
 def to_dates(series:pd.Series, fmt:str='ISO8601')->pd.Series:
     "Cells as dates without a time zone, read by `fmt` or else as ISO 8601; what is no date is NaT"
     if not pd.api.types.is_datetime64_any_dtype(series): series = series.where(series.isna(), series.astype(str).str.strip())
-    def read(how): return pd.to_datetime(series, format=how, errors='coerce', utc=True).dt.as_unit('us')
+    def read(how):
+        found = pd.to_datetime(series, format=how, errors='coerce', utc=True).dt.as_unit('us')
+        return found.where(found.dt.year.between(1, 9999)) # pandas reads '-1' as a year before all calendars
     out = read(fmt)
     if fmt != 'ISO8601' and out.isna().any(): out = out.fillna(read('ISO8601'))
     return out.dt.tz_localize(None)
