@@ -56,9 +56,8 @@ def figures(report, arm):
     return o['skipped'] if 'skipped' in o else dict(value=round(o['value'], 3), interval=[round(v, 3) for v in o['interval']], seconds=round(o['seconds'], 1))
 
 def processor():
-    "Seconds of processor time of this process and those that it began"
-    import resource
-    return sum(o.ru_utime + o.ru_stime for o in map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)))
+    "Seconds of processor time of this process, in which all is trained"
+    return time.process_time()
 
 def kept(a, make, **key):
     "What was measured under this key before, else what `make` measures now, with the minutes of processor time that it took; shown and kept"
@@ -79,7 +78,8 @@ def told(o):
     if o.keys() >= {'value', 'interval'} or o.keys() >= {'mean', 'interval'}:
         more = f", trained {o['seconds']:.0f} s" if o.get('seconds') else ''
         return f"{o.get('value', o.get('mean')):.3f} ({o['interval'][0]:.3f} to {o['interval'][1]:.3f}){more}"
-    return ', '.join(f'{k} {v}' for k,v in o.items())
+    near = lambda v: [near(x) for x in v] if isinstance(v, list) else round(v, 3) if isinstance(v, float) else v
+    return ', '.join(f'{k} {near(v)}' for k,v in o.items())
 
 def verdict(report): return {k: report['transfer'].get(k) for k in ('verdict', 'best', 'versus', 'gain', 'interval')}
 
@@ -90,7 +90,7 @@ def few(a, work):
         rows = []
         for seed in range(DRAWS):
             file = split_file(work, f'{name}-{n}-{seed}', *drawn(frame, n, judged, seed))
-            r = Recipe.for_text(data=file, target='label', data_split='split', source=a.source, strategy='feature_extraction', text_pool=a.pool, metric='accuracy', transfer_labels_needed=False, run_cache=str(work/'cache'))
+            r = Recipe.for_text(data=file, target='label', data_split='split', source=a.source, strategy='feature_extraction', text_pool=a.pool, metric='accuracy', transfer_labels_needed=False, run_cache=str(work/'cache'), run_jobs=1)
             t = compared(r, work/f'run-{name}-{n}-{seed}').to_dict()
             rows.append({k: t['arms'][k]['value'] for k in ('feature_extraction', 'simple')})
         gain = over_draws([o['feature_extraction'] - o['simple'] for o in rows])
@@ -105,7 +105,7 @@ def whole(a, work):
     cut = len(frame)//10
     def one():
         r = Recipe.for_text(data=split_file(work, 'whole', frame.iloc[cut:], frame.iloc[:cut]), target='label', data_split='split', data_inner=.1, source=a.source, strategy='fine_tuning', metric='accuracy',
-            transfer_labels_needed=False, run_cache=str(work/'cache'), run_seeds=1, train_epochs=a.epochs, train_head_epochs=0)
+            transfer_labels_needed=False, run_cache=str(work/'cache'), run_seeds=1, run_jobs=1, train_epochs=a.epochs, train_head_epochs=0)
         t = compared(r, work/'run-whole').to_dict()
         return {k: figures(t, k) for k in ('fine_tuning', 'simple')} | dict(kim_2014=KIM, judged=cut, transfer=verdict(t))
     return [kept(a, one, part='whole', data='rt-polarity', labels=len(frame) - cut, epochs=a.epochs)]
@@ -114,7 +114,7 @@ def domains(a, work):
     "A source of books, unchanged, fine-tuned on 100 labels of kitchen things, and adapted on their texts without labels"
     from tlnb import Recipe, adapt, load
     books, kitchen = (reviews(a.data, o).sample(frac=1, random_state=0) for o in ('books', 'kitchen'))
-    common = dict(target='label', metric='accuracy', transfer_labels_needed=False, run_cache=str(work/'cache'), data_split='split', text_length=128, train_epochs=a.adapted, train_head_epochs=1)
+    common = dict(target='label', metric='accuracy', transfer_labels_needed=False, run_cache=str(work/'cache'), run_jobs=1, data_split='split', text_length=128, train_epochs=a.adapted, train_head_epochs=1)
     def one():
         source = work/'run-books'
         adapt(load(Recipe.for_text(data=split_file(work, 'books', books.iloc[200:200 + a.reviews], books.iloc[:200]), source=a.source, strategy='fine_tuning', run_seeds=1, **common | dict(train_epochs=3))), folder=source)
