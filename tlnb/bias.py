@@ -194,6 +194,7 @@ def aim_words(
     return (f'{m["method"].replace("_", " ").capitalize()} aims at equal selection rates (demographic parity), and that gap does not fail. What fails is {names}, which decides as well. Where base rates differ these exclude one another '
         f'(see what cannot be had together): bias_criteria=["{AIM}"] in the recipe says that equal selection rates alone decide.')
 
+# %% ../nbs/33_bias.ipynb #ff3286d3
 def _mitigated(m):
     "What a mitigation did and what it cost"
     if not m: return ''

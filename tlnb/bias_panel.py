@@ -85,6 +85,7 @@ def _told_terms(info, name, number):
     return dict(name=name, thresholds=[], swept=[-1]*len(terms), groups=[dict(group=o, n=len(t['examples'].get(o, [])), small=False, pooled=False) for o in terms],
         gaps=[_gap(info, o, [], number) | dict(kinds=[['term', 'the answer that moves most first']], rates=[rate(o['rate'])]) for o in gaps])
 
+# %% ../nbs/58_bias_panel.ipynb #b469dea2
 def told(
     info:dict,      # `BiasReport.to_dict()`
     examples,       # `Examples` of the same rows
