@@ -69,7 +69,7 @@ def elsewhere(made, run, name, where):
     found,there = json.loads(given)
     ours = fitted.score(data.frame.iloc[data.judged])
     off,same = float(np.abs(np.array(found) - ours).max()),int((np.argmax(found, 1) == ours.argmax(1)).sum())
-    return f'{same} of {len(ours)} judged rows alike in a fresh environment {"with" if "torch" in there else "without"} torch, difference at most {off:.0e}; {type(fitted.model).__name__}{" of " + fitted.model.arch["library"] if hasattr(fitted.model, "arch") else ""}, as {"torch operations" if made.extra else "ONNX"}', same == len(ours) and off <= 1e-4 and ('torch' in there) == bool(made.extra)
+    return f'{same} of {len(ours)} judged rows alike in a fresh environment {"with" if "torch" in there else "without"} torch, difference at most {off:.0e}; {type(fitted.model).__name__}{" of " + fitted.model.arch.get("library", "our own") if isinstance(getattr(fitted.model, "arch", None), dict) else ""}, as {"torch operations" if made.extra else "ONNX"}', same == len(ours) and off <= 1e-4 and ('torch' in there) == bool(made.extra)
 
 
 def table_learner(run):
