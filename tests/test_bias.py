@@ -87,13 +87,15 @@ def test_many_small_groups_without_a_gap_do_not_fail():
     assert simulate([0.4]*8, 800, 100)[0]['fail'] <= 0.05
 
 
-def test_a_group_of_three_never_fails_a_model():
+def test_a_group_of_three_never_decides():
+    "It is named with its rows, and what it would do is said; the verdict is that of the others"
     y, p, g = people(4000, 2)
     y, p, g = np.r_[y, 1, 1, 1], np.r_[p, 0, 0, 0], np.r_[g, ['rare']*3]
     report = check_bias(y_true=y, y_pred=p, groups=g)
-    assert report.verdict == 'undecided' and any('rare: 3 judged rows' in o for o in report.to_dict()['undecided'])
+    assert report.verdict == 'pass' and any('rare: 3 judged rows' in o for o in report.to_dict()['undecided'])
     assert all('rare' not in (o['lowest'], o['highest']) for o in report.to_dict()['gaps'])
     assert {o['n'] for o in report.to_dict()['groups'] if o['group'] == 'rare'} == {3}
+    assert any('rare would take it over, out of fewer than 30 rows' in o['reason'] for o in report.to_dict()['gaps'])
     assert check_bias(y_true=y[:-3], y_pred=p[:-3], groups=g[:-3]).verdict == 'pass'
 
 

@@ -43,8 +43,8 @@ def verdict(
     if lo > limit and p > 0.05: return 'undecided', f'the interval lies above the limit {limit:g}, but among so many comparisons that may be chance'
     if lo > limit: return 'fail', f'the interval lies above the limit {limit:g}'
     if hi >= limit: return 'undecided', f'the interval {lo:.3f} to {hi:.3f} straddles the limit {limit:g}'
-    if value_all > limit: return 'undecided', f'{small} alone would take it over the limit {limit:g}, out of fewer than {min_group} rows'
-    return 'pass', f'the interval lies below the limit {limit:g}'
+    few = f'; {small} would take it over, out of fewer than {min_group} rows, which are too few to decide' if value_all > limit else ''
+    return 'pass', f'the interval lies below the limit {limit:g}{few}'
 
 # %% ../nbs/33_bias.ipynb #bc9db03a
 def _stacked(m, parts, min_group):
