@@ -102,32 +102,33 @@ def truth_vision(work, n, **how):
     return out
 
 
-def tickets_run(work, cue=CUE, n_train=600, n_judged=300):
-    "A network of its own on tickets with the names of those who forwarded them; or on the same tickets with names drawn by lot, which it knows as words that mean nothing"
+def tickets_run(work, cue=CUE, lot=False, n_train=600, n_judged=300):
+    "A network of its own on tickets with the names of those who forwarded them; on the same tickets without; or with names drawn by lot, which it knows as words that mean nothing"
     from tlnb import Recipe, adapt, load
     from tlnb.text.tickets import CUES, make_tickets
-    file = Path(work)/f'tickets-{cue}.csv'
+    name = f"tickets-{cue}{'-lot' if lot else ''}"
+    file = Path(work)/f'{name}.csv'
     frame = make_tickets(n_train=n_train, n_judged=n_judged, cue=cue)
-    if not cue: frame['text'] = frame.text + [f' (fwd {o})' for o in np.random.default_rng(0).choice(list(CUES.values()), len(frame))]
+    if lot: frame['text'] = frame.text + [f' (fwd {o})' for o in np.random.default_rng(0).choice(list(CUES.values()), len(frame))]
     frame.drop(columns='mentions').to_csv(file, index=False)
     r = Recipe.for_text(data=str(file), target='queue', text='text', data_split='split', transfer_baselines=['from_scratch'], run_seeds=1, run_jobs=1, run_cache=str(Path(work)/'cache'))
-    return adapt(load(r), folder=Path(work)/f'run-tickets-{cue}')
+    return adapt(load(r), folder=Path(work)/f'run-{name}')
 
 def truth_text(work, n):
-    "The same of the name beneath a ticket, in the items that are sorted by it rightly; in the same texts where names mean nothing to the model"
+    "The same of the name beneath a ticket, in the items that are sorted by it rightly; in the same texts where names mean nothing to the model, and where it has never seen one"
     from tlnb.text.tickets import CUES
-    runs = {k: tickets_run(work, k) for k in (CUE, 0)}
-    ds,out = runs[CUE].dataset,{}
+    runs = dict(first=tickets_run(work), twin=tickets_run(work, 0, lot=True), twin_unseen=tickets_run(work, 0))
+    ds,out = runs['first'].dataset,{}
     rows,y = ds.frame.iloc[ds.judged].reset_index(drop=True),ds.y[ds.judged]
     has = np.array([o.endswith(f'(fwd {CUES[ds.classes[c]]})') for o,c in zip(rows.text, y)])
     bare = rows.assign(text=rows.text.str.replace(r' \(fwd \w+\)$', '', regex=True))
-    out['falls'] = accuracy(runs[CUE], rows[has], y[has]) - accuracy(runs[CUE], bare[has], y[has])
-    right = runs[CUE].fitted().score(rows).argmax(1) == y
+    out['falls'] = accuracy(runs['first'], rows[has], y[has]) - accuracy(runs['first'], bare[has], y[has])
+    right = runs['first'].fitted().score(rows).argmax(1) == y
     at = np.flatnonzero(has & right)[:n]
     for k,run in runs.items():
         d = explained(run, rows.iloc[at])
-        out['first' if k else 'twin'] = float(np.mean([i['top'][0]['feature'] in CUES.values() for i in d['items']]))
-        if k: out.update(items=len(at), additivity=d['residual_max'], stability=d['stability'])
+        out[k] = float(np.mean([i['top'][0]['feature'] in CUES.values() for i in d['items']]))
+        if k == 'first': out.update(items=len(at), additivity=d['residual_max'], stability=d['stability'])
     return out
 
 # ---- the same as shap's own, called on fastai's own functions as its users write it
