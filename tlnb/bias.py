@@ -320,10 +320,13 @@ def read_predictions(
     y,p = np.asarray(y_true),np.asarray(y_pred)
     if len(y) != len(p) or not len(y): raise _unfit(f'{len(y)} labels, {len(p)} predictions', 'give one for each row')
     if pd.isna(y).any() or pd.isna(p).any(): raise DataError('a label or a prediction is missing', 'y_true, y_pred', 'leave such rows out')
+    if any(o.dtype.kind == 'f' and np.isinf(o).any() for o in (y, p)): raise DataError('a label or a prediction is infinite', 'y_true, y_pred', 'leave such rows out')
     if y.ndim == 2: return _read_labels(y, p, getattr(y_true, 'columns', None))
     y,p = (o if o.dtype.kind in 'biuf' else o.astype(str) for o in (y, p))
     known = np.unique(y)
-    if p.ndim == 1 and y.dtype.kind == 'f' and len(known) > 20: return y, p.astype(float), []
+    if p.ndim == 1 and y.dtype.kind == 'f' and len(known) > 20:
+        if p.dtype.kind == 'U': raise _unfit('labels are numbers, predictions are not', 'give numbers')
+        return y, p.astype(float), []
     if p.ndim == 2: fits,codes = p.shape[1]==len(known),p.argmax(1)
     elif p.dtype.kind == 'f' and not np.isin(p, known).all(): fits,codes = len(known)==2 and p.min()>=0 and p.max()<=1,(p >= 0.5).astype(int)
     else:
@@ -351,7 +354,7 @@ def check_bias(
     groups=None,   # [n] group of each row; or a frame or dict with one column per attribute
     recipe=None,   # `Recipe` whose `bias` settings count for predictions; default: the settings
 )->BiasReport:
-    "Whom a model fails, with intervals, verdicts and a gate; writes bias.json into the run's folder"
+    "Whom a model fails, with intervals, verdicts and a gate; writes bias.json into the run's folder, unless columns of the recipe are left out"
     if run is None: return _check_given(y_true, y_pred, groups, recipe)
     if by is not None and not len(by): raise RecipeError('nothing to check', 'by', 'name a column')
     by = list(run.dataset.groups.columns) if by is None else [by] if isinstance(by, str) else list(by)
@@ -362,7 +365,7 @@ def check_bias(
         info = _of_run(run, judged_columns(run.dataset, by))
     if found := _slices(run): info['slices'] = found.to_dict()
     if found := _swaps(run): info = _with_terms(run, info, found)
-    run.folder.write_json('bias.json', info)
+    if {*map(str, run.dataset.groups.columns)} <= set(by): run.folder.write_json('bias.json', info) # a look at other columns leaves the recipe's check, and its gate, as they are
     return BiasReport(info, run.folder.path)
 
 def _slices(run):
@@ -403,11 +406,11 @@ def _with_terms(run, info, found):
     from tlnb.keys import LEARNED
     r,(arm,seed) = run.recipe.bias,run.best
     gaps = term_gaps(found, r)
-    if info['verdict'] is None:
-        info |= _of_run(run, pd.DataFrame(index=range(len(run.dataset.judged)))) | dict(verdict='pass')
-    said = [info['verdict'], *(o['verdict'] for o in gaps if o['decides'])]
+    said = [o['verdict'] for o in gaps if o['decides']]
+    if info['verdict'] is None: info |= _of_run(run, pd.DataFrame(index=range(len(run.dataset.judged))))
+    else: said.append(info['verdict'])
     many = f"{len(found.info['items'])} comparisons of terms with the limit: a fail is corrected for that (Holm)"
-    info = dict(info, gaps=info['gaps'] + gaps, terms=found.to_dict(), verdict='fail' if 'fail' in said else 'undecided' if 'undecided' in said else 'pass', notes=[*info['notes'], many],
+    info = dict(info, gaps=info['gaps'] + gaps, terms=found.to_dict(), verdict='fail' if 'fail' in said else 'undecided' if 'undecided' in said or not said else 'pass', notes=[*info['notes'], many],
         undecided=info['undecided'] + [f"{o['metric']} by {o['attribute']}: {o['reason']}" for o in gaps if o['verdict'] == 'undecided'])
     if info.get('mitigation') and r.mitigation in LEARNED:
         from tlnb.remedy import unmitigated_model
@@ -497,9 +500,11 @@ def _check_given(y_true, y_pred, groups, recipe):
     if lost := [k for k,v in dict(y_true=y_true, y_pred=y_pred, groups=groups).items() if v is None]:
         raise RecipeError('nothing to check', ', '.join(lost), 'give a run, or y_true, y_pred and groups')
     y,p,classes = read_predictions(y_true, y_pred)
-    frame = pd.DataFrame({str(k): np.asarray(v, dtype=object) for k,v in groups.items()}) if isinstance(groups, (dict, pd.DataFrame)) \
-        else pd.DataFrame({getattr(groups, 'name', None) or 'group': np.asarray(groups, dtype=object)})
-    if len(frame) != len(y) or not frame.shape[1]: raise _unfit(f'{len(y)} labels, {len(frame)} groups', 'give one for each row')
+    each = {str(k): np.asarray(v, dtype=object) for k,v in groups.items()} if isinstance(groups, (dict, pd.DataFrame)) else {str(getattr(groups, 'name', None) or 'group'): np.asarray(groups, dtype=object)}
+    if isinstance(groups, pd.DataFrame) and len(each) < groups.shape[1]: raise DataError('two columns of groups are called alike', ', '.join(map(str, groups.columns)), 'give each a name of its own')
+    if not each or (bad := [k for k,v in each.items() if v.shape != (len(y),)]):
+        raise _unfit(f'{len(y)} labels, groups of shape {each[bad[0]].shape}' if each else 'no groups', 'give one for each row, or a dict or frame with a column per attribute')
+    frame = pd.DataFrame(each)
     r = (recipe or Recipe(modality='tabular')).resolve()
     return BiasReport(judge(y, p, frame, classes, r.bias, r.run.seed, 'given predictions', _probabilities(y_pred, y, classes)))
 
@@ -526,8 +531,8 @@ def judge(
     info = {k: [] for k in ('groups', 'gaps', 'undecided', 'base_rates', 'impossibility', 'thresholds')}
     for attribute,names in found.items():
         pooled_names,small,pooled = pool(names, r.min_group)
-        m = Measured(y, p, pooled_names, classes, r.bootstrap, rng, scores)
-        each = _group_rows(Measured(y, p, names, classes, r.bootstrap, rng, scores) if pooled else m, classes, attribute, small, '')
+        m = Measured(y, p, pooled_names, classes, r.bootstrap, rng, scores, r.min_group)
+        each = _group_rows(Measured(y, p, names, classes, r.bootstrap, rng, scores, r.min_group) if pooled else m, classes, attribute, small, '')
         info['groups'] += each + [o for o in (_group_rows(m, classes, attribute, {}, pooled) if pooled else []) if o['pooled']]
         info['gaps'] += _gaps(m, classes, attribute, r)
         info['undecided'] += [f"{attribute} {g}: {n} judged rows, fewer than {r.min_group}: " + (f'judged as part of {pooled}' if pooled else 'decides nothing') for g,n in small.items()]
@@ -564,9 +569,9 @@ def compared(
     out,rng = [],np.random.default_rng([seed, 1])
     for attribute,names in attributes(columns, r.min_group)[0].items():
         names = pool(names, r.min_group)[0]
-        m = Measured(y, p, names, classes, 0, rng)
+        m = Measured(y, p, names, classes, 0, rng, least=r.min_group)
         for who,q in {**({'labels': y} if classes else {}), **others}.items():
-            out += [dict(of=who, attribute=attribute, **o) for o in _changes(m, Measured(y, q, names, classes, 0, rng), y, p, q, classes, r, rng, who=='labels')]
+            out += [dict(of=who, attribute=attribute, **o) for o in _changes(m, Measured(y, q, names, classes, 0, rng, least=r.min_group), y, p, q, classes, r, rng, who=='labels')]
     return out
 
 def _changes(m, other, y, p, q, classes, r, rng, labels):

@@ -44,9 +44,13 @@ class TablePrep:
         return to.cats.to_numpy('int64'), to.conts.to_numpy('float32')
 
     def rows(self, to):
-        "Rows that were processed, as they were before; a gap that was filled stays filled"
-        to = to.new(to.items.copy())
-        return to.decode().items.reset_index(drop=True)
+        "Rows that were processed, as they were before, their gaps too"
+        found = to.new(to.items.copy()).decode().items.reset_index(drop=True)
+        for o in self.to.cont_names:
+            if f'{o}_na' in found: found[o] = found[o].mask(found[f'{o}_na'].astype(str) == 'True')
+        names = [o for o in self.to.cat_names if o in self.columns]
+        found[names] = found[names].astype(object).mask(found[names].astype(str) == '#na#', None)
+        return found
 
 # %% ../nbs/33_foreign.ipynb #40b8814b
 class PicturePrep:

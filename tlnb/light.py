@@ -301,7 +301,7 @@ def main(
     o = parser.parse_args(args)
     try:
         if not (o.data or o.card): parser.error('name a file or a folder')
-        items = o.data[0] if len(o.data) == 1 else o.data
+        items = o.data[0] if len(o.data) == 1 else [Path(k) if os.path.exists(k) else k for k in o.data]
         if o.card: print(model.card())
         elif o.check: print(json.dumps(model.check(items), indent=1))
         elif o.out: _write_file(model, items, o.out, o.json)

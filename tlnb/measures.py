@@ -23,10 +23,12 @@ class Measured:
         samples,     # Bootstrap samples; 0: fast, values only
         rng,         # `np.random.Generator`
         scores=None, # [n, C] probabilities, where there are any
+        least=0,     # Rows of a group whose errors count for what errors are usual
     ):
         self.names = sorted(set(names), key=lambda o: (o.startswith('('), o))
         self.member = np.array([self.names.index(o) for o in self.names])[pd.Categorical(names, self.names).codes]
         self.n = np.bincount(self.member, minlength=len(self.names))
+        self.usual = self.n[self.member] >= min(least, self.n.max())
         self.unit,self.overall = 1.,{} # `overall`: of labels, which are many, name -> (values [groups], what they are out of, samples)
         self.ratios,self.bins,self.base = {},None,None # ratios: what stands for a measure where its ratio is asked; base: how often each outcome is true
         more = np.random.default_rng(int(rng.integers(2**31))) # calibration draws nothing away from the rates
@@ -65,7 +67,7 @@ def _classes(self:Measured, y, p, C, samples, rng):
 def _numbers(self:Measured, y, p, C, samples, rng):
     parts = dict(mae=np.abs(p-y), mean_error=p-y)
     self.values,self.under,self.draws = {},{},{}
-    self.unit = max(parts['mae'].mean(), 1e-12) # gaps are shares of the mean absolute error of all
+    self.unit = max(parts['mae'][self.usual].mean(), 1e-12) # gaps are shares of the mean absolute error of all but groups of few rows: a few large errors would make every gap small
     for k,e in parts.items():
         sd = pd.Series(e).groupby(self.member).std().fillna(e.std()).to_numpy()
         t = rng.standard_t(np.maximum(self.n-1, 1), (samples, len(self.n)))

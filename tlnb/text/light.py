@@ -173,7 +173,7 @@ class TextInputs:
         "Items in lists of `step`"
         part = []
         for o in self.each(items):
-            part += _of_path(o) if _is_file(o) else [o]
+            part += _of_path(o) if isinstance(o, os.PathLike) else [o] # a text in a list is a text, whatever file is called so
             while len(part) >= self.step: yield part[:self.step]; part = part[self.step:]
         if part: yield part
 
