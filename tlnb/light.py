@@ -265,7 +265,7 @@ def _check(self,
     batch,  # items as for `predict`; some dozens at least
 )->dict:
     "Whether these look like the training data: a word (steady, drifting, changed), and the same for each column with its numbers and limits"
-    if not (ref := self.meta['reference']): raise ValueError('nothing to check against: the package was made without statistics of its training data (make it anew with --without '')')
+    if (ref := self.meta['reference']) is None: raise ValueError('nothing to check against: the package was made without statistics of its training data (make it anew with --without '')')
     values,features,wanted = [],[],bool(ref.get('features'))
     for part in self.inputs.batches(batch):
         x = self.inputs.encode(part)

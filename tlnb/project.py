@@ -275,10 +275,10 @@ def staged(
     with disk_errors(target): target = target.resolve() if target.exists() else target
     with disk_errors(target), _locked(target):
         _sweep(target)
+        _no_way_out(target, module)
         state = _known(target, name)
         if not state and (taken := _installed(name, module, target)): raise RecipeError('the name is taken', taken, 'choose another name, or export to the folder of that project')
         _replaceable(target)
-        _no_way_out(target, module)
         stage,before = Path(tempfile.mkdtemp(prefix='tlnb-')) if dry else _make_stage(target), _state(target)
         try:
             if target.is_dir(): _copy(target, stage, module)

@@ -4,6 +4,7 @@ import { HTMLSelect } from '@jupyterlab/ui-components';
 import * as React from 'react';
 import { Api, IExportRequest, ILook, IPackage, IProblem, lineOf } from './api';
 import { Changes, Choices, Focus, ISubject, Notices, Ticks } from './exportparts';
+import { BUMPS, FIELDS, LICENCES, PARTS, ROWS, USUAL } from './exportwords';
 import { FormBody, TextField } from './form';
 import { IPackageProps, Package } from './package';
 import { Picker } from './picker';
@@ -17,26 +18,6 @@ export interface IExportOptions extends Omit<IPackageProps, 'made'> {
 }
 
 const PAUSE = 400;
-const FIELDS = ['name', 'to', 'bump', 'licence', 'reason', 'draft', 'rows', 'without'];
-const BUMPS: Record<string, string> = {
-  major: 'who uses it must change something: other inputs, other answers',
-  minor: 'a better or newer model, used as before',
-  patch: 'the same model, something mended'
-};
-const ROWS = [
-  { value: 'beside', text: 'Beside the wheel', help: 'in the project only; two of its versions can be compared row by row' },
-  { value: 'labels', text: 'In the package', help: 'each row as a hash, none of its values; whoever has two wheels can compare them row by row' },
-  { value: 'none', text: 'Nowhere', help: 'which answers change from version to version is not known then' }
-];
-const PARTS = [
-  { value: 'pictures', text: 'Pictures of the model card', help: 'how the arms compare and what counts in general, as drawings in images/' },
-  { value: 'reference', text: 'Statistics of the training data', help: 'shares and quantiles of each column, no row: check() holds later batches against them' }
-];
-const USUAL = { licence: 'Apache-2.0', rows: 'beside', without: '' };
-const LICENCES: Record<string, string> = {
-  '': 'As pyproject.toml says',
-  'LicenseRef-Proprietary': 'Proprietary: all rights reserved'
-};
 
 /** The form of an export, which keeps what was filled in. */
 export class ExportForm extends FormBody {
@@ -73,8 +54,7 @@ export class ExportForm extends FormBody {
       }
       this.known = found;
       if (this.adopted !== to && found.chosen) {
-        const kept = Object.fromEntries(Object.entries(found.chosen).filter(([key]) => !this.touched.has(key)));
-        this.answers = { ...this.answers, ...kept }; // the next version is as the last was, unless somebody says otherwise
+        this.answers = { ...this.answers, ...Object.fromEntries(Object.entries(found.chosen).filter(([key]) => !this.touched.has(key))) };
       }
       this.adopted = to;
       const mine = found.projects.find(o => o.mine);
@@ -348,7 +328,7 @@ export class ExportForm extends FormBody {
   private changes: string[] | null = null;
   private told = '';
   private adopted = '';
-  private touched = new Set<string>();
+  private touched = new Set<string>(); // what somebody has chosen; the rest is as the last version was
   private problem: IProblem | null = null;
   private error: IProblem | null = null;
   private wanted: { selector: string } | null = null;
