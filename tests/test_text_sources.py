@@ -185,3 +185,31 @@ def test_minilm_says_what_sentence_transformers_says(tmp_path):
     assert np.allclose(x/np.linalg.norm(x, axis=1, keepdims=True), theirs.encode(TEXTS), atol=1e-5)
     del theirs[2]
     assert np.allclose(x, theirs.encode(TEXTS), atol=1e-5)
+
+
+# ---- what is ruined
+
+RUINED = {'no weights in the index': ('model.safetensors.index.json', dict(weight_map={})), 'a list of weights': ('model.safetensors.index.json', dict(weight_map=['a'])),
+    'weights elsewhere': ('model.safetensors.index.json', dict(weight_map=dict(a='../../elsewhere.safetensors'))), 'weights that are numbers': ('model.safetensors.index.json', dict(weight_map=dict(a=5))),
+    'a pad token in a list': ('tokenizer_config.json', dict(pad_token=['[PAD]'])), 'a pad token that is a number': ('tokenizer_config.json', dict(pad_token=5)),
+    'a pad number below all': ('config.json', dict(pad_token_id=-1)), 'architectures that are numbers': ('config.json', dict(architectures=[1, 2])), 'deep': ('config.json', '['*100_000),
+    'a deep tokenizer': ('tokenizer.json', '{"model":'*100_000), 'a module of no kind': ('modules.json', '[{"type": 3, "path": ""}]'), 'a module nowhere': ('modules.json', '[{"type": "a.Transformer", "path": null}]'),
+    **{f'{k} pieces': ('sentence_bert_config.json', json.dumps(dict(max_seq_length=k))) for k in (0, 1, -5)}, **{f'at most {k} pieces': ('tokenizer_config.json', dict(model_max_length=k)) for k in (0, 1, -5)}}
+
+@pytest.mark.parametrize('what', RUINED)
+def test_a_ruined_folder_is_one_line_or_none(what, tmp_path):
+    "Or it is read as if that were not there"
+    folder,(name,said) = write(tmp_path/'mine'),RUINED[what]
+    if 'index' in name: (folder/'model.safetensors').unlink()
+    path = folder/name
+    if isinstance(said, dict) and path.is_file(): edit(path, **said)
+    else: path.write_text(said if isinstance(said, str) else json.dumps(said))
+    try: assert np.isfinite(vectors(named_source(str(folder), recipe(tmp_path)))).all()
+    except SourceError as e: assert len(str(e).splitlines()) == 1 and str(folder) in str(e)
+    else: assert what in ('a pad number below all', 'a pad token in a list', 'a pad token that is a number', 'architectures that are numbers'), 'nothing was said'
+
+@pytest.mark.parametrize('kind,sizes,why', [('squeezebert', dict(num_hidden_layers=2, num_attention_heads=2, hidden_size=32, intermediate_size=64, embedding_size=32, q_groups=1, k_groups=1, v_groups=1,
+    post_attention_groups=1, intermediate_groups=1, output_groups=1), 'cannot be used here'), ('fnet', dict(num_hidden_layers=2, hidden_size=32, intermediate_size=64), 'beside a longer one')])
+def test_networks_that_would_answer_wrongly_are_refused(kind, sizes, why, tmp_path, monkeypatch):
+    monkeypatch.setitem(KINDS, kind, sizes)
+    with pytest.raises(SourceError, match=why): named_source(str(write(tmp_path/'mine', kind)), recipe(tmp_path)).fitted()

@@ -12,7 +12,7 @@ from fastcore.basics import patch
 
 from ..errors import RecipeError
 from ..outputs import target_form
-from .prep import TextPrep, learned
+from .prep import LEAST, TextPrep, learned
 
 # %% ../../nbs/text/15_modality.ipynb #8451f6c2
 LENGTH = 256         # pieces of a text where nobody says
@@ -64,6 +64,7 @@ class TextModality:
         "Preprocessing learned from these rows only, or the source's; `RecipeError` where the source cannot read texts of this length"
         t,form = dataset.recipe.text,target_form(dataset.task, dataset.y[rows])
         pool = None if t.pool == 'auto' else t.pool
+        if 0 < t.length < LEAST: raise RecipeError('too few pieces', f'text.length = {t.length}', f'set text.length to {LEAST} or more, or to 0: as the source has it')
         if source is None: return TextPrep(learned(list(dataset.frame['text'].iloc[rows]), PIECES[len(rows) >= MANY]), t.length or LENGTH, 0, pool or '', form)
         most = source.model.arch['length']
         if t.length > most: raise RecipeError('the source cannot read texts of this length', f'text.length = {t.length}, {source.info.get("name", "the source")} reads {most}', f'set text.length to {most} or less')

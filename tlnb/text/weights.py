@@ -17,7 +17,7 @@ from ..source import Fitted
 from ..store import cache_folder
 from ..tensors import AGAIN, published, read_state, sha_of
 from .net import AWD, build, config_of
-from .prep import TextPrep, fast
+from .prep import LEAST, TextPrep, fast
 
 # %% ../../nbs/text/21_weights.ipynb #895cd84c
 MOST = 256 # pieces of a text that are read where the recipe does not say more
@@ -29,7 +29,7 @@ def _json(path, needed=True)->dict:
         if needed: raise SourceError('the folder of the encoder is not complete', f'{path.parent} lacks {path.name}', f'it takes {", ".join(ENCODER)}')
         return {}
     try: found = json.loads(path.read_text(encoding='utf-8'))
-    except (OSError, ValueError): found = None
+    except (OSError, ValueError, RecursionError): found = None
     if not isinstance(found, dict if path.name != 'modules.json' else list): raise SourceError(f'{path.name} is damaged', path.parent, AGAIN)
     return found
 
@@ -49,12 +49,14 @@ def _pool(folder)->str:
 # %% ../../nbs/text/21_weights.ipynb #d9028207
 _SHIFTED = 'roberta', 'xlm-roberta', 'camembert', 'mpnet', 'data2vec-text', 'roberta-prelayernorm', 'xmod', 'ibert', 'longformer' # places are counted from the piece that fills up
 
+def _whole(o)->bool: return isinstance(o, int) and not isinstance(o, bool)
+
 def _most(config, said, pad)->int:
     "Pieces that the network can read"
     places = getattr(config, 'max_position_embeddings', None) or 512
     if config.model_type in _SHIFTED: places -= max(pad, 1) + 1
     own = said.get('model_max_length')
-    return int(min(places, own if isinstance(own, int) and own < 10**6 else places))
+    return int(min(places, own if _whole(own) and own < 10**6 else places))
 
 def _word(o): return o.get('content') if isinstance(o, dict) else o
 
@@ -63,7 +65,7 @@ def _pad(folder, tokenizer, said, config)->int:
     tok = fast(tokenizer)
     names = [_word(said.get('pad_token')), _word(_json(folder/'special_tokens_map.json', False).get('pad_token')), (tokenizer.get('padding') or {}).get('pad_token')]
     own = getattr(config, 'pad_token_id', None)
-    if isinstance(own, int) and 'pad' in (tok.id_to_token(own) or '').lower(): names.append(tok.id_to_token(own))
+    if _whole(own) and own >= 0 and 'pad' in (tok.id_to_token(own) or '').lower(): names.append(tok.id_to_token(own))
     name = next((o for o in names if o), None)
     if name is None: raise SourceError('the tokenizer has no piece that fills up (pad token)', folder, 'choose another model, or save its tokenizer anew with pad_token set')
     if tok.token_to_id(name) is None: raise SourceError('the piece that fills up is not in the vocabulary', f'{name!r} in {folder}', AGAIN)
@@ -90,7 +92,10 @@ def weights_of(
 )->list[Path]:
     "Its files of weights; `SourceError` where they would have to be unpickled"
     if (one := folder/'model.safetensors').is_file(): return [one]
-    if (index := folder/'model.safetensors.index.json').is_file(): return [folder/o for o in sorted(set(_json(index).get('weight_map', {}).values()))]
+    if (index := folder/'model.safetensors.index.json').is_file():
+        names = {*_json(index).get('weight_map', {}).values()}
+        if not names or any(Path(o).name != o for o in names): raise SourceError(f'{index.name} is damaged', folder, AGAIN) # no file outside of the folder is read
+        return [folder/o for o in sorted(names)]
     if old := next((o for o in _PICKLED if (folder/o).is_file()), None):
         raise SourceError(f'the weights are only there as {old}, which is not loaded', folder, 'save them as model.safetensors: AutoModel.from_pretrained(folder).save_pretrained(folder, safe_serialization=True)')
     raise SourceError('the weights are missing', f'{folder} lacks model.safetensors', AGAIN)
@@ -106,11 +111,18 @@ def _count(files)->int:
         except Exception: raise SourceError('the file of weights is damaged or cut short', f, AGAIN) from None
     return total
 
+# %% ../../nbs/text/21_weights.ipynb #0b4f6a9e
 def described(
     folder, # of transformers, perhaps of sentence-transformers
 )->tuple:
     "Preprocessing, architecture and files of weights of a folder, and what else it says; `SourceError` where it cannot be used"
-    root,pooling,more = _modules(Path(folder))
+    try: return _described(Path(folder))
+    except SourceError: raise
+    except (TypeError, ValueError, AttributeError, LookupError, ArithmeticError, RecursionError) as e: # files that came from outside may hold anything
+        raise SourceError('the files beside the weights do not say what they must', f'{folder} ({type(e).__name__}: {" ".join(str(e).split())[:120]})', AGAIN) from None
+
+def _described(folder):
+    root,pooling,more = _modules(folder)
     said,about = _json(root/'config.json'),_json(root/'tokenizer_config.json', False)
     if said.get('auto_map') or about.get('auto_map'): raise SourceError('the model brings code of its own, which is never run', f'{root} (auto_map)', 'choose one of a kind that transformers knows')
     config = config_of(said)
@@ -121,7 +133,8 @@ def described(
     if bert.get('do_lower_case'): tokenizer = _lowered(tokenizer)
     if (size := fast(tokenizer).get_vocab_size()) > config.vocab_size:
         raise SourceError('tokenizer and network do not belong together', f'{root}: {size:,} pieces, of which the network knows {config.vocab_size:,}', AGAIN)
-    length = bert.get('max_seq_length') if isinstance(bert.get('max_seq_length'), int) else most
+    length = o if _whole(o := bert.get('max_seq_length')) else most
+    if min(length, most) < LEAST: raise SourceError('the encoder reads next to nothing of a text', f'{root}: {min(length, most)} pieces', AGAIN)
     prep = TextPrep(tokenizer, min(length, most, MOST), pad, _pool(pooling) or 'mean')
     kept = {k: v for k,v in said.items() if k not in ('architectures', 'auto_map', '_name_or_path', 'transformers_version', 'id2label', 'label2id')}
     arch = dict(library='transformers', name=said['model_type'], vocab=config.vocab_size, pad=pad, length=most, pool=prep.pool, config=kept)
@@ -262,6 +275,18 @@ def named_source(
     about = {k: v for k in ('name', 'origin', 'licence', 'trained_on', 'year', 'limits', 'sha256', 'hub') if (v := getattr(listed, k))}
     return _of_folder(folder, **about)
 
+def _tried(net, path):
+    "`SourceError` where the network cannot be used here, or makes something else of a text that lies beside a longer one"
+    import torch
+    arch,short = net.arch,4
+    pieces = [i for i in range(arch['vocab']) if i != arch['pad']]
+    long = (pieces*8)[:min(8, arch['length'])]
+    both = torch.tensor([long[:short] + [arch['pad']]*(len(long) - short), long])
+    try:
+        with torch.no_grad(): alone,beside = net.features(both[:1, :short]),net.features(both)[:1]
+    except Exception as e: raise SourceError('this kind of network cannot be used here', f'{path}: {arch["name"]} ({type(e).__name__}: {" ".join(str(e).split())[:120]})', 'choose another, such as all-MiniLM-L6-v2') from None
+    if (off := float((alone - beside).abs().max())) > 1e-3: raise SourceError('this kind of network makes something else of a text that lies beside a longer one', f'{path}: {arch["name"]}, by {off:.2g}', 'choose another, such as all-MiniLM-L6-v2')
+
 def open_source(
     source,  # `Source`, as `named_source` gives it
 )->Fitted:
@@ -276,5 +301,6 @@ def open_source(
         digest = published(files[0], source)
         body = _body(files[0].parent, arch)
         net = _filled(arch, {k: v for k,v in body.state_dict().items() if not k.startswith('pooler.')}, path)
+        _tried(net, path)
     info = dict(name=source.name, origin=source.origin, licence=source.licence, trained_on=source.trained_on, year=source.year, limits=source.limits, parameters=source.parameters, sha256=digest)
     return Fitted('text', 'classification', [], prep, net, info)
