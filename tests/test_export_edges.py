@@ -10,10 +10,10 @@ from tlnb.project import staged
 from tlnb.store import RunFolder
 
 
-def failed(path, reason=''):
+def failed(path, reason='', on=True):
     "A run whose bias check failed, with what its recipe says about that"
     gap = dict(attribute='sex', metric='equalized_odds_difference', value=0.3, limit=0.1, verdict='fail')
-    return SimpleNamespace(folder=SimpleNamespace(read_json=lambda name: dict(verdict='fail', gaps=[gap], gate=dict(on=True, reason=reason))))
+    return SimpleNamespace(folder=SimpleNamespace(read_json=lambda name: dict(verdict='fail', gaps=[gap], gate=dict(on=on, reason=reason))))
 
 
 NONSENSE = ['[]', '['*100_000, '5', {'files': []}, {'files': None}, {'files': {'a': 5}}, {'basis': 'x'}, {'basis': {}}, {'basis': dict(fingerprint=1)}, {'draft': 5}, {'released': 5}, {'released': 'banana'},
@@ -40,6 +40,7 @@ def test_reason(tmp_path):
     for blank in ('', '  ', '\n\t'):
         with pytest.raises(GateError): _bias_gate(failed(tmp_path), blank)
         with pytest.raises(GateError): _bias_gate(failed(tmp_path, blank), '')
+        with pytest.raises(GateError): _bias_gate(failed(tmp_path, blank, on=False), '')
     assert _bias_gate(failed(tmp_path, 'a pilot'), '') == 'a pilot' and _bias_gate(failed(tmp_path, 'a pilot'), ' two weeks ') == 'two weeks'
 
 

@@ -33,8 +33,8 @@ def _bias_gate(run, reason)->str:
     "The written reason for which a failed gate is overridden, the recipe's where none is given here; `GateError` where neither is"
     bias = run.folder.read_json('bias.json') or {}
     if bias.get('verdict') != 'fail': return reason
-    if (reason := reason.strip() or (bias['gate']['reason'] or '').strip()) or not bias['gate']['on']: return reason
-    worst = max((o for o in bias['gaps'] if o['verdict'] == 'fail'), key=lambda o: o['value'], default=None)
+    if reason := reason.strip() or (bias['gate']['reason'] or '').strip(): return reason # also where bias.gate = false lets the notebook go on
+    worst = max((o for o in bias['gaps'] if o['verdict'] == 'fail' and o.get('decides', True)), key=lambda o: o['value'], default=None)
     where = f"{worst['metric'].replace('_', ' ')} by {worst['attribute']} is {worst['value']:.3f}, the limit {worst['limit']:g}" if worst else 'the verdict is fail'
     raise GateError('the bias gate said no', where, 'to ship all the same write the reason: --reason "…" (in Python: reason="…")')
 
